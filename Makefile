@@ -1,0 +1,53 @@
+# demo and test need only Python, pip and make; everything is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-peers test-long lint types format golden docs clean
+
+demo: .venv/demo
+	$(BIN)/python examples/photograph.py --out demo
+
+test: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/pytest -m "not peers and not long"
+
+test-peers: .venv/peers
+	$(BIN)/pytest -m "peers and not long"
+
+test-long: .venv/peers
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/test
+	$(BIN)/pyright
+
+format: .venv/test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Rewrites the expected texts under tests/golden from what the code prints now.
+golden: .venv/test
+	CONVGRAD_GOLDEN=write $(BIN)/pytest -m "not peers and not long" tests/test_golden.py
+
+clean:
+	rm -rf .venv demo report.html
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[photo]'
+	touch $@
+
+.venv/test: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+.venv/peers: .venv/test
+	$(BIN)/pip install --quiet --editable '.[test,peers]'
+	touch $@
