@@ -1,0 +1,115 @@
+"""Linear equations between indices, solved for one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import gcd
+from typing import TYPE_CHECKING
+
+from convgrad.algebra.affine import Affine
+from convgrad.algebra.expression import Condition, Divides, Index, Term, Within, Zero
+from convgrad.algebra.polynomial import ONE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from convgrad.algebra.polynomial import Polynomial
+
+
+@dataclass(frozen=True)
+class Congruence:
+    """All solutions of `a*t = b (mod m)`: `t = first + step*u`."""
+
+    first: int
+    step: int
+
+
+def solve_congruence(a: int, b: int, modulus: int) -> Congruence | None:
+    """Solve `a*t = b (mod modulus)` for t.
+
+    With e = gcd(a, modulus) there is a solution only where e divides b, and then t is fixed modulo
+    modulus/e [Hardy & Wright, theorem 57].
+
+    Returns: the residue class of t, or None where no t will do.
+
+    >>> solve_congruence(3, 1, 2)  # stride 2, dilation 3: every other tap
+    Congruence(first=1, step=2)
+    >>> solve_congruence(2, 1, 4) is None  # stride 4, dilation 2: odd positions are never read
+    True
+    """
+    common = gcd(a, modulus)
+    if b % common:
+        return None
+    step = modulus // common
+    return Congruence(b // common * pow(a // common, -1, step) % step, step)
+
+
+@dataclass(frozen=True)
+class Elimination:
+    """What became of one index: its value, and the conditions under which it has one."""
+
+    index: Index
+    value: Affine
+    conditions: tuple[Condition, ...]
+
+
+def eliminate(
+    term: Term, difference: Affine, first: Iterable[str] = ()
+) -> tuple[Term, Elimination | None]:
+    """Use `difference == 0` to remove one sum from a term.
+
+    The index that is removed is the one whose value is then simplest: first those named in
+    `first`, among them one with coefficient 1 or -1. Any other coefficient leaves the condition
+    that it divides. Where no sum can be removed the equation stays as a condition.
+
+    Returns: the term without that sum, and what was removed.
+    """
+    difference = difference.numerator
+    preferred = frozenset(first)
+    solvable = [index for index in term.sums if _known_sign(difference.coefficient(index.name))]
+    if not solvable:
+        rest = () if not difference.terms and not difference.constant else (Zero(difference),)
+        return replace(term, conditions=(*term.conditions, *rest)), None
+
+    def cost(index: Index) -> tuple[bool, bool]:
+        return index.name not in preferred, not _unit(difference.coefficient(index.name))
+
+    index = min(solvable, key=cost)
+    coefficient = difference.coefficient(index.name)
+    rest = difference - Affine.index(index.name) * coefficient
+    value = (-rest).over(coefficient) if coefficient.is_nonnegative() else rest.over(-coefficient)
+    needed: list[Condition] = []
+    if value.divisor != ONE:
+        needed.append(Divides(value.divisor, value.numerator))
+    needed.append(Within(value, index.extent))
+    sums = tuple(other for other in term.sums if other != index)
+    put = substitute(replace(term, sums=sums), {index.name: value})
+    conditions = tuple(dict.fromkeys((*needed, *put.conditions)))
+    return replace(put, conditions=conditions), Elimination(index, value, tuple(needed))
+
+
+def substitute(term: Term, values: dict[str, Affine]) -> Term:
+    """The term with indices replaced by forms, which may be quotients that are known to be whole.
+
+    `m | A/q` is written `m*q | A`: the same wherever q divides A.
+    """
+    put = term.map(lambda affine: affine.with_indices(values))
+    return replace(put, conditions=tuple(_whole(condition) for condition in put.conditions))
+
+
+def _whole(condition: Condition) -> Condition:
+    match condition:
+        case Divides(modulus, value):
+            return Divides(modulus * value.divisor, value.numerator)
+        case Zero(value):
+            return Zero(value.numerator)
+        case Within():
+            return condition
+
+
+def _known_sign(coefficient: Polynomial) -> bool:
+    return bool(coefficient) and (coefficient.is_nonnegative() or (-coefficient).is_nonnegative())
+
+
+def _unit(coefficient: Polynomial) -> bool:
+    return coefficient in {ONE, -ONE}
