@@ -1,0 +1,1 @@
+"""Equations evaluated without rounding, and proofs that rest on it."""
