@@ -1,0 +1,176 @@
+"""The labels of the corpus are facts: every file is run by hand and compared with slow loops."""
+
+# ruff: noqa: D103  (the names say it)
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .adapters import ADAPTERS
+from .slow_oracle import Layer, passes
+
+CORPUS = Path(__file__).parent / "corpus"
+LABELS = tomllib.loads((CORPUS / "labels.toml").read_text())
+PASSES = ("forward", "dx", "dw", "db")
+
+
+def load(path):
+    """The file as a module; a Python 2 file after the changes that 2to3 would make."""
+    source = path.read_text()
+    if "xrange" in source:
+        source = re.sub(r"print (.*)", r"print(\1)", source).replace("xrange", "range")
+        source = source.replace(") / s + 1", ") // s + 1")
+    module = types.ModuleType(path.stem)
+    exec(compile(source, str(path), "exec"), module.__dict__)
+    return module
+
+
+def layers(features):
+    """Layers that a style can express, each stressing something else."""
+    kernel = (3, 2) if "kernel" in features else (3, 3)
+    shared = {
+        "batch": 3 if "batch" in features else 1,
+        "channels": 2 if {"batch", "channels"} & features else 1,
+        "filters": 1 if "one filter" in features else 4,
+        "kernel": kernel,
+        "flipped": "flipped" in features,
+    }
+    if "groups" in features:
+        shared |= {"channels": 4}
+    yield Layer(**shared)
+    yield Layer(**shared | {"height": 7, "width": 6})
+    if "stride" in features:
+        yield Layer(**shared, stride=(2, 2))
+        yield Layer(**shared | {"height": 9, "width": 8}, stride=(3, 3))
+    if "strides" in features:
+        yield Layer(**shared, stride=(1, 2), pads=((1, 1), (2, 2)))
+    if "pad" in features:
+        yield Layer(**shared, pads=((2, 2), (2, 2)))
+        yield Layer(**shared, pads=((1, 1), (1, 1)), stride=(2, 2))
+    if "sides" in features:
+        yield Layer(**shared, pads=((0, 1), (2, 1)))
+    if "same" in features:
+        yield Layer(**shared | {"height": 6, "width": 7, "kernel": (4, 2)}, pads=((1, 2), (0, 1)))
+    if "dilation" in features:
+        yield Layer(**shared | {"height": 9, "width": 9}, dilation=2)
+        yield Layer(**shared | {"height": 11, "width": 11}, dilation=3)
+    if "groups" in features:
+        yield Layer(**shared, groups=2)
+
+
+def arrays_of(layer, scale):
+    """Small integers, or eighths large enough that half precision and integers lose digits."""
+    arrays = layer.arrays(seed=7)
+    return [a * 8 + np.sign(a) * 0.125 for a in arrays] if scale else arrays
+
+
+def outcome(call, module, layer, *, scale):
+    """Which passes agree with the slow loops on one layer: right, scaled by the batch, wrong."""
+    x, w, b, dz = arrays_of(layer, scale)
+    truth = dict(zip(PASSES, passes(layer, x, w, b, dz), strict=True))
+    given = [a.copy() for a in (x, w, b, dz)]
+    try:
+        z, backward = call(module, layer, *given)
+    except Exception:  # noqa: BLE001
+        return dict.fromkeys(PASSES, "wrong")
+    found = {"forward": z}
+    try:
+        once = [None if a is None else np.array(a) for a in backward()]
+        kept = np.array(given[3])
+        again = backward()
+        found |= dict(zip(PASSES[1:], once, strict=True))
+    except Exception:  # noqa: BLE001
+        return {"forward": compare(z, truth["forward"], 1)} | dict.fromkeys(PASSES[1:], "wrong")
+    verdicts = {name: compare(a, truth[name], layer.batch) for name, a in found.items()}
+    verdicts["mutates"] = not np.array_equal(kept, dz)
+    verdicts["repeats"] = [same(a, e) for a, e in zip(once, again, strict=True)]
+    return verdicts
+
+
+def same(a, e):
+    return a is None or (np.shape(a) == np.shape(e) and np.allclose(a, e))
+
+
+def compare(actual, expected, batch):
+    if actual is None:
+        return "not computed"
+    actual = np.asarray(actual)
+    if actual.size == expected.size and actual.ndim != expected.ndim:
+        actual = actual.reshape(expected.shape) if expected.ndim == 1 else actual
+    if actual.shape != expected.shape:
+        return "wrong"
+    bound = 1e-9 * np.abs(expected).max()
+    if np.all(np.abs(actual - expected) <= bound):
+        return "right"
+    if np.all(np.abs(actual * batch - expected) <= bound):
+        return "right up to a convention"
+    return "wrong"
+
+
+def over_all(outcomes, name):
+    verdicts = {o[name] for o in outcomes}
+    order = ("wrong", "right up to a convention", "not computed", "right")
+    return next(v for v in order if v in verdicts)
+
+
+@pytest.fixture
+def poisoned_memory(monkeypatch):
+    """Memory that nobody has written to holds 12345."""
+
+    def empty(shape, dtype=float, **_):
+        return np.full(shape, 12345, dtype)
+
+    monkeypatch.setattr(np, "empty", empty)
+    monkeypatch.setattr(np, "empty_like", lambda a, **_: np.full(a.shape, 12345, a.dtype))
+
+
+@pytest.mark.parametrize("name", sorted(LABELS), ids=lambda name: name.removesuffix(".py"))
+def test_label(name, poisoned_memory):
+    label = LABELS[name]
+    call, features = ADAPTERS[label["call"]]
+    module = load(CORPUS / name)
+    outcomes = [
+        outcome(call, module, layer, scale=scale)
+        for layer in layers(features)
+        for scale in (False, True)
+    ]
+    measured = {p: over_all(outcomes, p) for p in PASSES}
+    if label["mistake"] == "input-overwritten":
+        assert any(o["mutates"] for o in outcomes)
+    elif label["mistake"] == "accumulates":
+        assert not all(o["repeats"][1] for o in outcomes)
+        measured["dw"] = "wrong"
+    assert measured == {p: label[p] for p in PASSES}
+
+
+def test_the_double_backward_label():
+    """<g, J'(d)> is symmetric: moving dx by a change of w is moving z by the same change of x."""
+    for name, exchanged in (("twice", False), ("twice__double_backward_exchanged", True)):
+        module = load(CORPUS / f"{name}.py")
+        x, w, _, dz = Layer().arrays(seed=3)
+        ddx, ddw = x[::-1] * 2, w[:, :, ::-1] * 3
+        _, g_x, g_w = module.conv_double_backward(ddx, ddw, dz, x, w)
+        truth_x, truth_w = (
+            passes(Layer(), *a)[i]
+            for a, i in (((x, ddw, np.zeros(4), dz), 1), ((ddx, w, np.zeros(4), dz), 2))
+        )
+        found = (g_w, g_x) if exchanged else (g_x, g_w)
+        assert np.array_equal(found[0], truth_x)
+        assert np.array_equal(found[1], truth_w)
+
+
+def test_a_third_is_held_out_by_a_rule_fixed_before():
+    for name, label in LABELS.items():
+        digest = int(hashlib.sha256(name.encode()).hexdigest(), 16)
+        assert label["held_out"] == (digest % 3 == 0)
+
+
+def test_every_file_has_a_label():
+    assert {p.name for p in CORPUS.glob("*.py")} == set(LABELS)
