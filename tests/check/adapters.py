@@ -1,11 +1,11 @@
 """How each style of the corpus is called, written by hand: (module, layer, x, w, b, dz) -> results.
 
-# ruff: noqa: D103  (the names say it)
-
 Every adapter gives back z, dx, dw, db in the order (N, C, H, W) and (K, C, kh, kw), with None for
 what the code does not compute. Nothing here is shared with the checker, which has to find all of
 it by itself.
 """
+
+# ruff: noqa: D103  (the names say it)
 
 from __future__ import annotations
 
