@@ -80,7 +80,8 @@ class PrimeField:
 
     def enter(self, array: Array) -> Array:
         """See `Arithmetic`."""
-        return (array.astype(object) % PRIME).astype(np.uint64)
+        wide = array if array.dtype in {np.uint64, object} else array.astype(np.int64)
+        return np.asarray(np.mod(wide, wide.dtype.type(PRIME))).astype(np.uint64)
 
     def random(self, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
         """Independent uniform residues."""
