@@ -1,0 +1,1 @@
+"""Equations for people: LaTeX, MathML, the terminal and plain text, in several conventions."""

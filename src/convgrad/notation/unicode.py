@@ -1,0 +1,174 @@
+"""A formula on the terminal: boxes of characters side by side, limits below the sum.
+
+dx[n,c,i] =      ∑      dz[n,k,(i − t + 1)/2] · w[k,c,t]
+k,t
+2 ∣ i − t + 1
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from convgrad.notation.layout import (
+    Fence,
+    Fraction,
+    Gap,
+    Layout,
+    Number,
+    Row,
+    Script,
+    Sign,
+    Sum,
+    Symbol,
+    Words,
+)
+
+
+@dataclass(frozen=True)
+class Box:
+    """Lines of equal width; `base` is the number of the line that stands on the text line."""
+
+    lines: tuple[str, ...]
+    base: int = 0
+
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return len(self.lines[0])
+
+    def beside(self, other: Box) -> Box:
+        """The two boxes on one text line."""
+        above = max(self.base, other.base)
+        below = max(len(self.lines) - self.base, len(other.lines) - other.base)
+        left, right = self.padded(above, below), other.padded(above, below)
+        return Box(tuple(a + b for a, b in zip(left, right, strict=True)), above)
+
+    def padded(self, above: int, below: int) -> list[str]:
+        """The lines with empty ones around them so that the text line is number `above`."""
+        empty = " " * self.width
+        head = [empty] * (above - self.base)
+        tail = [empty] * (below - (len(self.lines) - self.base))
+        return [*head, *self.lines, *tail]
+
+
+def unicode(layout: Layout, width: int = 0) -> str:
+    """A formula as lines of text.
+
+    Args:
+        layout: the formula.
+        width: where the formula should break into several; 0 for nowhere.
+
+    >>> from convgrad.algebra import parse
+    >>> from convgrad.notation.compose import compose
+    >>> print(unicode(compose(parse("y[i] = b[i] + sum(k) x[i,k] * x[i,k+1] with x[I,9]"))))
+    y[i] = b[i] +       ∑        x[i,k] · x[i,k + 1]
+                        k
+                  0 ≤ k + 1 < 9
+    """
+    pieces = _pieces(layout)
+    rows: list[Box] = []
+    now = pieces[0]
+    for piece in pieces[1:]:
+        if width and now.width + piece.width + 1 > width:
+            rows.append(now)
+            now = _text("    ").beside(piece)
+        else:
+            now = _spaced(now, piece)
+    rows.append(now)
+    return "\n".join(line.rstrip() for box in rows for line in box.lines)
+
+
+def _spaced(left: Box, right: Box) -> Box:
+    """Two boxes with one column between them, unless a sign has brought its own."""
+    apart = left.lines[left.base].endswith(" ") or right.lines[right.base].startswith(" ")
+    return left.beside(right) if apart else left.beside(_text(" ")).beside(right)
+
+
+def _pieces(layout: Layout) -> list[Box]:
+    """The boxes between the gaps of a row."""
+    if not isinstance(layout, Row):
+        return [_box(layout)]
+    groups: list[list[Layout]] = [[]]
+    for part in layout.parts:
+        if isinstance(part, Gap):
+            groups.append([])
+        else:
+            groups[-1].append(part)
+    return [_box(Row(tuple(group))) for group in groups if group]
+
+
+def _box(layout: Layout) -> Box:
+    match layout:
+        case Symbol(text) | Number(text) | Words(text):
+            return _text(text)
+        case Sign(text, tight):
+            return _text(text if tight or text == "," else f" {text} ")
+        case Gap():
+            return _text(" ")
+        case Row(parts):
+            return _beside(parts)
+        case Script():
+            return _script(layout)
+        case Fraction(top, bottom):
+            return _fraction(_box(top), _box(bottom))
+        case Fence(inner):
+            return _text("(").beside(_box(inner)).beside(_text(")"))
+        case Sum(limits):
+            below = [line for limit in limits for line in _box(limit).lines]
+            wide = max(map(len, below)) + 1
+            lines = ("∑", *below)
+            return Box(tuple(line.center(wide) for line in lines)).beside(_text(" "))
+
+
+def _beside(parts: tuple[Layout, ...]) -> Box:
+    box = _box(parts[0]) if parts else _text("")
+    for before, part in pairwise(parts):
+        apart = _needs_space(before, part)
+        box = box.beside(_text(" ")) if apart else box
+        box = box.beside(_box(part))
+    return box
+
+
+def _needs_space(before: Layout, part: Layout) -> bool:
+    """Whether two factors would run together: `2i` may, `d t` may not."""
+    letters = (Symbol, Script, Fence)
+    if isinstance(before, Symbol) and before.upright:
+        return False
+    if isinstance(before, Symbol) and before.text == "∂":
+        return False
+    return isinstance(before, letters) and isinstance(part, letters)
+
+
+def _script(script: Script) -> Box:
+    """An element as `x[n,c,i]`; the name of an index or a size run together, as in `ih`."""
+    base = _box(script.base)
+    if script.sup is not None:
+        raised = "".join(_flat(script.sup).split())
+        base = base.beside(_text(raised if set(raised) == {"′"} else f"^{raised}"))
+    if script.sub is None:
+        return base
+    if isinstance(script.sub, Symbol | Number):
+        suffix = _text(script.sub.text)
+        primes = script.sup
+        name = _box(script.base).beside(suffix)
+        return name.beside(_box(primes)) if primes is not None else name
+    inside = _box(script.sub)
+    return base.beside(_text("[")).beside(inside).beside(_text("]"))
+
+
+def _fraction(top: Box, bottom: Box) -> Box:
+    if len(top.lines) == 1 and len(bottom.lines) == 1 and max(top.width, bottom.width) <= 1:
+        return top.beside(_text("/")).beside(bottom)
+    wide = max(top.width, bottom.width)
+    lines = [*(line.center(wide) for line in top.lines), "─" * wide]
+    base = len(lines) - 1
+    return Box((*lines, *(line.center(wide) for line in bottom.lines)), base)
+
+
+def _flat(layout: Layout) -> str:
+    return _box(layout).lines[0]
+
+
+def _text(text: str) -> Box:
+    return Box((text,))
