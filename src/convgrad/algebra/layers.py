@@ -220,7 +220,7 @@ class _Forward:
     def position(self, axis: _Axis, window: Affine) -> Affine:
         """Where a tap of a window lies: s*o + d*t; a flipped kernel counts from its far end."""
         if self.layer.flipped:
-            return window * axis.stride + (axis.kernel - 1 - axis.t) * axis.dilation
+            return window * axis.stride + (Affine.number(axis.kernel - 1) - axis.t) * axis.dilation
         return window * axis.stride + axis.t * axis.dilation
 
     def with_bias(self, terms: list[Term]) -> Equation:

@@ -84,7 +84,7 @@ def eliminate(
     needed.append(Within(value, index.extent))
     sums = tuple(other for other in term.sums if other != index)
     put = substitute(replace(term, sums=sums), {index.name: value})
-    conditions = tuple(dict.fromkeys((*needed, *put.conditions)))
+    conditions = tuple(dict.fromkeys((*put.conditions, *needed)))
     return replace(put, conditions=conditions), Elimination(index, value, tuple(needed))
 
 

@@ -100,9 +100,9 @@ def prove(
     >>> from convgrad.convolution import Convolution
     >>> for proof in prove(Convolution(5, 2, 2, 3, stride=2, padding=1)):
     ...     print(proof)
-    dx is proved: difference quotient over the complete basis, 3,360 exact integers equal
-    dw is proved: difference quotient over the complete basis, 3,252 exact integers equal
-    db is proved: difference quotient over the complete basis, 48 exact integers equal
+    dx is proved: difference quotient over the complete basis, 3,120 exact integers equal
+    dw is proved: difference quotient over the complete basis, 3,024 exact integers equal
+    db is proved: difference quotient over the complete basis, 24 exact integers equal
     """
     from convgrad.algebra.layers import passes
 

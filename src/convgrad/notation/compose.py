@@ -56,14 +56,15 @@ def compose(equation: Equation, way: Convention = FRAMEWORK) -> Row:
 
 
 def compose_ranges(equation: Equation, way: Convention = FRAMEWORK) -> Row:
-    """What every index of an equation runs over, `0 ≤ k < 20, ...`."""
+    """Where every index of an equation ends, `k < 20, ...`; they begin at 0 (or 1: `k ≤ 20`)."""
     writer = _Writer(way)
     seen: dict[str, Index] = {}
     for index in equation.all_indices():
         if not way.leaves_out(index.name):
             seen.setdefault(index.name, index)
-    conditions = [writer.condition(Within(Affine.index(i.name), i.extent)) for i in seen.values()]
-    return joined(list[Layout](conditions), _COMMA)
+    upper = Sign("≤" if way.first else "<")
+    ends = [row(writer.index(i.name), upper, writer.size(i.extent)) for i in seen.values()]
+    return joined(list[Layout](ends), Sign(","))
 
 
 def compose_condition(condition: Condition, way: Convention = FRAMEWORK) -> Row:
@@ -103,12 +104,19 @@ class _Writer:
             parts.append(Fraction(Number(str(size.numerator)), Number(str(size.denominator))))
         elif size != 1 or not term.factors:
             parts.append(Number(str(size)))
+        if term.conditions and not term.sums and self.way.show_conditions:
+            parts.append(self.iverson(term.conditions))
         parts.extend(self.sum(term))
         for number, factor in enumerate(term.factors):
             if number:
-                parts.append(Sign("·") if self.way.dot else Gap())
+                parts.extend([Sign("·"), Gap()] if self.way.dot else [Gap()])
             parts.append(self.factor(factor))
         return row(*parts)
+
+    def iverson(self, conditions: Iterable[Condition]) -> Layout:
+        """Brackets that are 1 where the conditions hold and 0 elsewhere [Knuth 1992]."""
+        inside = joined([self.condition(condition) for condition in conditions], Sign(","))
+        return row(Fence(inside, square=True), Gap())
 
     def sum(self, term: Term) -> list[Layout]:
         names = [i.name for i in term.sums if not self.way.leaves_out(i.name)]
@@ -117,10 +125,7 @@ class _Writer:
         below: list[Layout] = [self.condition(condition) for condition in conditions]
         if self.way.each_sum and not below:
             return [Sum((index,)) for index in indices]
-        if not indices and not below:
-            return []
-        first: list[Layout] = [joined(indices, _COMMA)] if indices else []
-        return [Sum((*first, *below))]
+        return [Sum((joined(indices, _COMMA), *below))] if indices else []
 
     def factor(self, factor: Factor) -> Layout:
         match factor:

@@ -45,6 +45,8 @@ def latex(layout: Layout) -> str:
             return text
         case Sign(text, tight):
             found = "'" * len(text) if text.startswith("′") else _SIGNS.get(text, text)
+            if text == ",":
+                return "," if tight else r",\; "
             return found if tight else f" {found} "
         case Words(text):
             return rf"\text{{{text}}}"
@@ -58,8 +60,9 @@ def latex(layout: Layout) -> str:
             return shown + (f"_{{{latex(sub).strip()}}}" if sub else "")
         case Fraction(top, bottom):
             return rf"\frac{{{latex(top).strip()}}}{{{latex(bottom).strip()}}}"
-        case Fence(inner, large):
-            left, right = (r"\Big( ", r" \Big)") if large else ("(", ")")
+        case Fence(inner, large, square):
+            left, right = "[]" if square else "()"
+            left, right = (rf"\Big{left} ", rf" \Big{right}") if large else (left, right)
             return f"{left}{latex(inner).strip()}{right}"
         case Sum(limits):
             lines = [latex(limit).strip() for limit in limits]

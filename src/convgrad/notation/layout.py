@@ -69,10 +69,11 @@ class Fraction:
 
 @dataclass(frozen=True)
 class Fence:
-    """Brackets around a part; `large` where it holds a sum."""
+    """Brackets around a part; `large` where it holds a sum, square where they are Iverson's."""
 
     inner: Layout
     large: bool = False
+    square: bool = False
 
 
 @dataclass(frozen=True)

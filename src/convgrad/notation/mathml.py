@@ -39,7 +39,8 @@ def _element(layout: Layout) -> str:
             return f"<mn>{escape(text)}</mn>"
         case Sign(text, tight):
             space = ' lspace="0" rspace="0"' if tight and text != "," else ""
-            space = ' separator="true" lspace="0" rspace="0.167em"' if text == "," else space
+            after = "0.167em" if tight else "0.7em"
+            space = f' separator="true" lspace="0" rspace="{after}"' if text == "," else space
             return f"<mo{space}>{escape(text)}</mo>"
         case Words(text):
             return f"<mtext>{escape(text)}</mtext>"
@@ -51,11 +52,12 @@ def _element(layout: Layout) -> str:
             return _script(base, sub, sup)
         case Fraction(top, bottom):
             return f"<mfrac>{_element(top)}{_element(bottom)}</mfrac>"
-        case Fence(inner, large):
+        case Fence(inner, large, square):
+            pair = "[]" if square else "()"
             stretch = "true" if large else "false"
             left, right = (
                 f'<mo stretchy="{stretch}" form="{form}">{sign}</mo>'
-                for form, sign in (("prefix", "("), ("postfix", ")"))
+                for form, sign in zip(("prefix", "postfix"), pair, strict=True)
             )
             return f"<mrow>{left}{_element(inner)}{right}</mrow>"
         case Sum(limits):

@@ -7,19 +7,31 @@ sum to `einsum`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_letters
+from textwrap import wrap
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from convgrad.algebra.expression import Access, Condition, Divides, Equation, Tensor, Term, Within
+from convgrad.algebra.expression import (
+    Access,
+    Condition,
+    Divides,
+    Equation,
+    Index,
+    Tensor,
+    Term,
+    Within,
+)
 from convgrad.algebra.polynomial import ONE, Polynomial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from convgrad.algebra.affine import Affine
 
 TAB = "    "
+EMPTY: Mapping[Affine, str] = MappingProxyType({})
 
 
 def program(equations: Sequence[Equation], name: str, *, vectorised: bool) -> str:
@@ -44,7 +56,8 @@ def program(equations: Sequence[Equation], name: str, *, vectorised: bool) -> st
         z = np.zeros((3,), np.result_type(x, w))
         for o in range(3):
             for t in range(2):
-                z[o] += x[2 * o + t] * w[t]
+                place0 = 2 * o + t
+                z[o] += x[place0] * w[t]
         return z
     """
     write = _vectorised if vectorised else _loops
@@ -59,7 +72,8 @@ def program(equations: Sequence[Equation], name: str, *, vectorised: bool) -> st
         if grouped := _grouping(tensor):
             lines.append(f"{TAB}{tensor.name} = {tensor.name}.reshape({grouped})")
     for equation in equations:
-        lines.append(f"{TAB}# {equation}")
+        comment = wrap(str(equation), 90, subsequent_indent=TAB)
+        lines += [f"{TAB}# {line}" for line in comment]
         lines += [TAB + line for line in write(equation)]
     result = equations[-1].target.tensor
     merged = _merging(result)
@@ -104,26 +118,45 @@ def _merging(tensor: Tensor) -> str:
 
 
 def _loops(equation: Equation) -> list[str]:
-    target = equation.target
     lines = [_zeros(equation)]
-    outer = [f"for {_name(i.name)} in range({i.extent}):" for i in equation.indices]
-    for number, line in enumerate(outer):
-        lines.append(TAB * number + line)
-    depth = len(outer)
     if not equation.terms:
-        return lines[:1]
+        return lines
+    for depth, index in enumerate(equation.indices):
+        lines.append(TAB * depth + _loop(index))
     for term in equation.terms:
-        inner = depth
+        depth = len(equation.indices)
         for index in term.sums:
-            lines.append(f"{TAB * inner}for {_name(index.name)} in range({index.extent}):")
-            inner += 1
+            lines.append(TAB * depth + _loop(index))
+            depth += 1
+        names = _places(equation, term)
+        lines += [f"{TAB * depth}{name} = {_python(place)}" for place, name in names.items()]
         if term.conditions:
-            tests = " and ".join(map(_scalar_test, term.conditions))
-            lines.append(f"{TAB * inner}if {tests}:")
-            inner += 1
-        product = " * ".join([*_coefficient(term), *(_element(a) for a in term.accesses)])
-        lines.append(f"{TAB * inner}{_element(target)} += {product or '1'}")
+            tests = " and ".join(_scalar_test(condition, names) for condition in term.conditions)
+            lines.append(f"{TAB * depth}if {tests}:")
+            depth += 1
+        factors = [*_coefficient(term), *(_element(access, names) for access in term.accesses)]
+        lines.append(f"{TAB * depth}{_element(equation.target)} += {' * '.join(factors) or '1'}")
     return lines
+
+
+def _loop(index: Index) -> str:
+    return f"for {_name(index.name)} in range({index.extent}):"
+
+
+def _places(equation: Equation, term: Term) -> dict[Affine, str]:
+    """Names for the subscripts that are calculated: the axis they walk along, `ih = 2*oh + th`."""
+    taken = {index.name for index in (*equation.indices, *term.sums)} | equation.letters
+    names: dict[Affine, str] = {}
+    for access in term.accesses:
+        axes = access.tensor.axes or ("",) * len(access.subscripts)
+        for subscript, axis in zip(access.subscripts, axes, strict=True):
+            if subscript.plain or not subscript.terms or subscript in names:
+                continue
+            pool = (axis, *(f"place{number}" for number in range(len(taken))))
+            name = next(name for name in pool if name and name not in taken)
+            taken.add(name)
+            names[subscript] = name
+    return names
 
 
 def _vectorised(equation: Equation) -> list[str]:
@@ -195,18 +228,20 @@ class _Gather:
 
     def operand(self, access: Access, conditions: list[Condition]) -> tuple[str, tuple[str, ...]]:
         plain = [subscript.plain for subscript in access.subscripts]
-        names = [name for name in plain if name]
-        walks = [self.extents[name] for name in names] == list(access.tensor.shape)
-        if len(set(names)) == len(plain) and not conditions and walks:
-            return access.tensor.name, tuple(names)
+        whole = [name for name in plain if name]
+        walks = [self.extents[name] for name in whole] == list(access.tensor.shape)
+        if len(set(whole)) == len(plain) and not conditions and walks:
+            return access.tensor.name, tuple(whole)
         used = tuple(name for name in self.extents if name in access.indices)
         self.grid(used)
-        places: list[str] = []
+        names = _places(self.equation, replace(self.term, factors=(access,)))
+        self.lines += [f"{name} = {_python(place)}" for place, name in names.items()]
         inside = f"inside_{access.tensor.name}"
         if conditions:
-            self.lines.append(f"{inside} = {' & '.join(_array_tests(conditions))}")
+            self.lines.append(f"{inside} = {' & '.join(_array_tests(conditions, names))}")
+        places: list[str] = []
         for subscript in access.subscripts:
-            place = _python(subscript)
+            place = names.get(subscript, _python(subscript))
             guarded = any(c.value.indices & subscript.indices for c in conditions)
             guarded = guarded and not subscript.plain
             places.append(f"np.where({inside}, {place}, 0)" if guarded else place)
@@ -218,7 +253,7 @@ class _Gather:
     def mask(self, condition: Condition) -> tuple[str, tuple[str, ...]]:
         used = tuple(name for name in self.extents if name in condition.value.indices)
         self.grid(used)
-        tests = " & ".join(_array_tests([condition]))
+        tests = " & ".join(_array_tests([condition], {}))
         return f"({tests}).astype(int)", used
 
     def contracted(self, operands: list[tuple[str, tuple[str, ...]]]) -> str:
@@ -242,8 +277,8 @@ def _zeros(equation: Equation) -> str:
     return f"{target.name} = np.zeros({shape}, np.result_type({inputs}))"
 
 
-def _element(access: Access) -> str:
-    inside = ", ".join(map(_python, access.subscripts))
+def _element(access: Access, names: Mapping[Affine, str] = EMPTY) -> str:
+    inside = ", ".join(names.get(place, _python(place)) for place in access.subscripts)
     return f"{access.tensor.name}[{inside or '()'}]"
 
 
@@ -264,25 +299,26 @@ def _python(affine: Affine) -> str:
     return f"({top}) // {bottom if bottom.isalnum() else f'({_spaced(bottom)})'}"
 
 
-def _scalar_test(condition: Condition) -> str:
+def _scalar_test(condition: Condition, names: Mapping[Affine, str]) -> str:
     match condition:
         case Within(value, extent):
-            return f"0 <= {_python(value)} < {extent}"
+            return f"0 <= {names.get(value, _python(value))} < {extent}"
         case Divides(modulus, value):
             return f"({_python(value)}) % {_bracketed(modulus)} == 0"
         case _:
             return f"{_python(condition.value)} == 0"
 
 
-def _array_tests(conditions: Sequence[Condition]) -> list[str]:
-    """Conditions joined by `&`: a chain of comparisons has no meaning for arrays."""
+def _array_tests(conditions: Sequence[Condition], names: Mapping[Affine, str]) -> list[str]:
+    """Conditions to be joined by `&`: a chain of comparisons has no meaning for arrays."""
     found: list[str] = []
     for condition in conditions:
         match condition:
             case Within(value, extent):
-                found += [f"({_python(value)} >= 0)", f"({_python(value)} < {extent})"]
+                place = names.get(value, _python(value))
+                found += [f"({place} >= 0)", f"({place} < {extent})"]
             case _:
-                found.append(f"({_scalar_test(condition)})")
+                found.append(f"({_scalar_test(condition, names)})")
     return found
 
 
@@ -301,9 +337,9 @@ def _name(name: str) -> str:
 
 
 def _letters(names: list[str]) -> list[str]:
-    """A letter of its own for each index, its first one where that is free."""
+    """A letter of its own for each index, one of its name where that is free."""
     chosen: list[str] = []
     for name in names:
-        pool = (name[0], *ascii_letters)
+        pool = (name[0], name[-1], name[0].upper(), *ascii_letters)
         chosen.append(next(letter for letter in pool if letter not in chosen))
     return chosen

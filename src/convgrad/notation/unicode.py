@@ -55,28 +55,57 @@ class Box:
 def unicode(layout: Layout, width: int = 0) -> str:
     """A formula as lines of text.
 
+    The conditions of the only conditioned sum stand in lines of their own after `where`.
+
     Args:
         layout: the formula.
-        width: where the formula should break into several; 0 for nowhere.
+        width: where the formula should break into several lines; 0 for nowhere.
 
     >>> from convgrad.algebra import parse
     >>> from convgrad.notation.compose import compose
     >>> print(unicode(compose(parse("y[i] = b[i] + sum(k) x[i,k] * x[i,k+1] with x[I,9]"))))
-    y[i] = b[i] +       ∑        x[i,k] · x[i,k + 1]
-                        k
-                  0 ≤ k + 1 < 9
+    y[i] = b[i] + ∑ x[i,k] · x[i,k + 1]
+                  k
+        where 0 ≤ k + 1 < 9
     """
-    pieces = _pieces(layout)
+    layout, conditions = _hoisted(layout)
+    lines = _broken(_pieces(layout), width)
+    if conditions:
+        shown = [_box(condition).lines[0] for condition in conditions]
+        commas = [f"{text}," for text in shown[:-1]] + shown[-1:]
+        boxes = [_text(text) for text in commas]
+        first, *rest = _broken(boxes, width - len(WHERE) if width else 0, indent=0)
+        lines += [WHERE + first, *(" " * len(WHERE) + line for line in rest)]
+    return "\n".join(lines)
+
+
+WHERE = "    where "
+
+
+def _hoisted(layout: Layout) -> tuple[Layout, tuple[Layout, ...]]:
+    """The formula without the conditions below its sum, and these; all left where it has two."""
+    if not isinstance(layout, Row):
+        return layout, ()
+    sums = [part for part in layout.parts if isinstance(part, Sum) and len(part.limits) > 1]
+    if len(sums) != 1:
+        return layout, ()
+    (only,) = sums
+    parts = (Sum(only.limits[:1]) if part is only else part for part in layout.parts)
+    return Row(tuple(parts)), only.limits[1:]
+
+
+def _broken(pieces: list[Box], width: int, *, indent: int = 4) -> list[str]:
+    """Boxes side by side, broken into several rows where they are too wide."""
     rows: list[Box] = []
     now = pieces[0]
     for piece in pieces[1:]:
         if width and now.width + piece.width + 1 > width:
             rows.append(now)
-            now = _text("    ").beside(piece)
+            now = _text(" " * indent).beside(piece) if indent else piece
         else:
             now = _spaced(now, piece)
     rows.append(now)
-    return "\n".join(line.rstrip() for box in rows for line in box.lines)
+    return [line.rstrip() for box in rows for line in box.lines]
 
 
 def _spaced(left: Box, right: Box) -> Box:
@@ -103,7 +132,8 @@ def _box(layout: Layout) -> Box:
         case Symbol(text) | Number(text) | Words(text):
             return _text(text)
         case Sign(text, tight):
-            return _text(text if tight or text == "," else f" {text} ")
+            loose = ", " if text == "," else f" {text} "
+            return _text(text if tight else loose)
         case Gap():
             return _text(" ")
         case Row(parts):
@@ -112,32 +142,28 @@ def _box(layout: Layout) -> Box:
             return _script(layout)
         case Fraction(top, bottom):
             return _fraction(_box(top), _box(bottom))
-        case Fence(inner):
-            return _text("(").beside(_box(inner)).beside(_text(")"))
+        case Fence(inner, _, square):
+            left, right = "[]" if square else "()"
+            return _text(left).beside(_box(inner)).beside(_text(right))
         case Sum(limits):
             below = [line for limit in limits for line in _box(limit).lines]
-            wide = max(map(len, below)) + 1
-            lines = ("∑", *below)
-            return Box(tuple(line.center(wide) for line in lines)).beside(_text(" "))
+            wide = max(map(len, below))
+            return Box(tuple(line.center(wide) for line in ("∑", *below))).beside(_text(" "))
 
 
 def _beside(parts: tuple[Layout, ...]) -> Box:
     box = _box(parts[0]) if parts else _text("")
     for before, part in pairwise(parts):
-        apart = _needs_space(before, part)
-        box = box.beside(_text(" ")) if apart else box
-        box = box.beside(_box(part))
+        box = box.beside(_text(_between(before, part))).beside(_box(part))
     return box
 
 
-def _needs_space(before: Layout, part: Layout) -> bool:
-    """Whether two factors would run together: `2i` may, `d t` may not."""
-    letters = (Symbol, Script, Fence)
-    if isinstance(before, Symbol) and before.upright:
-        return False
-    if isinstance(before, Symbol) and before.text == "∂":
-        return False
-    return isinstance(before, letters) and isinstance(part, letters)
+def _between(before: Layout, part: Layout) -> str:
+    """What keeps two factors from running together: `2·i`, `d·t`; nothing where none could."""
+    factors = (Symbol, Script, Fence)
+    if isinstance(before, Symbol) and (before.upright or before.text == "∂"):
+        return ""
+    return "·" if isinstance(before, (*factors, Number)) and isinstance(part, factors) else ""
 
 
 def _script(script: Script) -> Box:

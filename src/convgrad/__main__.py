@@ -1,0 +1,7 @@
+"""`python -m convgrad` is `convgrad`."""
+
+import sys
+
+from convgrad.cli import main
+
+sys.exit(main())
