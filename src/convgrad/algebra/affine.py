@@ -207,9 +207,11 @@ def _bracketed(text: str) -> str:
 def _lowest(terms: dict[str, Polynomial], constant: Polynomial, divisor: Polynomial) -> Affine:
     """Cancel what divides every coefficient and the divisor; sort the indices by name."""
     kept = {name: size for name, size in terms.items() if size}
+    if divisor == ONE:
+        return Affine(tuple(sorted(kept.items())), constant, divisor, tuple(kept))
     parts = [*kept.values(), constant]
     exact = [part.divided_by(divisor) for part in parts]
-    if divisor != ONE and all(part is not None for part in exact):
+    if all(part is not None for part in exact):
         quotients = dict(zip(kept, exact, strict=False))
         kept = {name: part for name, part in quotients.items() if part is not None}
         constant, divisor = exact[-1] or ZERO, ONE

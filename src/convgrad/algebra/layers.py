@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from convgrad.algebra.affine import Affine
@@ -50,6 +51,7 @@ class Passes:
         return {**found, "db": (self.db.result,)} if self.db else found
 
 
+@lru_cache(maxsize=256)
 def passes(layer: Convolution, *, symbolic: bool = False) -> Passes:
     """All passes of a layer.
 

@@ -8,6 +8,7 @@ compared, and it is enough to see that `o + t` stays below `O + T - 1`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,7 @@ class Polynomial:
         """A number, a letter or a polynomial as a polynomial."""
         if isinstance(value, Polynomial):
             return value
-        if isinstance(value, str):
-            return Polynomial.letter(value)
-        return Polynomial((((), value),) if value else ())
+        return Polynomial.letter(value) if isinstance(value, str) else _constant(value)
 
     @staticmethod
     def letter(name: str) -> Polynomial:
@@ -92,6 +91,8 @@ class Polynomial:
 
     def divided_by(self, divisor: Polynomial) -> Polynomial | None:
         """The exact quotient by one monomial, or None where it does not divide every term."""
+        if divisor.terms == _UNIT:
+            return self
         if len(divisor.terms) != 1:
             return ONE if self == divisor else None
         ((letters, number),) = divisor.terms
@@ -110,7 +111,12 @@ class Polynomial:
         return gcd(*(coefficient for _, coefficient in self.terms))
 
     def __add__(self, other: Size) -> Polynomial:
-        return _canonical([*self.terms, *Polynomial.of(other).terms])
+        right = Polynomial.of(other)
+        if not right.terms:
+            return self
+        if (left := self.number) is not None and (number := right.number) is not None:
+            return _constant(left + number)
+        return _canonical([*self.terms, *right.terms])
 
     def __radd__(self, other: Size) -> Polynomial:
         return self + other
@@ -125,9 +131,14 @@ class Polynomial:
         return Polynomial.of(other) - self
 
     def __mul__(self, other: Size) -> Polynomial:
+        factor = Polynomial.of(other)
+        if (number := factor.number) is not None:
+            if number in {0, 1}:
+                return self if number else ZERO
+            return Polynomial(tuple((monomial, c * number) for monomial, c in self.terms))
         products: list[tuple[Monomial, int]] = []
         for left, left_coefficient in self.terms:
-            for right, right_coefficient in Polynomial.of(other).terms:
+            for right, right_coefficient in factor.terms:
                 exponents = dict(left)
                 for name, exponent in right:
                     exponents[name] = exponents.get(name, 0) + exponent
@@ -158,6 +169,11 @@ Size = int | str | Polynomial
 """What may stand where a size is meant: a number, a letter, or a polynomial in letters."""
 
 
+@lru_cache(maxsize=4096)
+def _constant(value: int) -> Polynomial:
+    return Polynomial((((), value),) if value else ())
+
+
 def _monomial(exponents: Mapping[str, int]) -> Monomial:
     return tuple(sorted((name, exponent) for name, exponent in exponents.items() if exponent))
 
@@ -174,5 +190,6 @@ def _canonical(terms: list[tuple[Monomial, int]]) -> Polynomial:
     return Polynomial(tuple(sorted(((m, c) for m, c in total.items() if c), key=order)))
 
 
+_UNIT = (((), 1),)
 ZERO = Polynomial()
 ONE = Polynomial.of(1)

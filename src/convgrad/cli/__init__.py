@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from importlib.metadata import version
 
 from convgrad.errors import ConvgradError
 
@@ -15,6 +14,8 @@ COMMANDS = ("explain", "prove")
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
         parser.exit(0, f"convgrad {version('convgrad')}\n")
 
 
