@@ -1,0 +1,36 @@
+"""Compiled kernels: a sum of products -> loop plan -> LLVM -> machine code.
+
+    run(pass, layer, arrays) -> array, or None where the reference must answer
+
+`contraction` holds what a kernel knows of a layer, `layers` the sums of each pass, `algorithms`
+the table of nests, `target` the machines. Code is compiled for a tile of registers, not for a
+layer; a layer is a record of integers and tables.
+"""
+
+from __future__ import annotations
+
+from convgrad.kernels.arena import WORKSPACE
+from convgrad.kernels.cache import clear as clear_disk_cache
+from convgrad.kernels.entry import forget, run
+from convgrad.kernels.plan import Plan, Program
+from convgrad.kernels.program import plan_pass
+from convgrad.kernels.threads import get_num_threads, set_num_threads
+
+__all__ = [
+    "Plan",
+    "Program",
+    "clear_disk_cache",
+    "forget",
+    "get_num_threads",
+    "plan_pass",
+    "run",
+    "set_num_threads",
+    "set_workspace_bound",
+]
+
+
+def set_workspace_bound(size: int) -> None:
+    """Set how many bytes of workspace may lie idle between calls; 0 keeps none."""
+    WORKSPACE.bound = size
+    if WORKSPACE.idle > size:
+        WORKSPACE.clear()

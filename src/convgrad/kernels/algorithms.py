@@ -1,0 +1,42 @@
+"""The table of algorithms, and the choice among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convgrad.kernels.correlated import CORRELATED_ALGORITHM
+from convgrad.kernels.packed import PACKED_ALGORITHM
+from convgrad.kernels.sliding import SLIDING_ALGORITHM
+from convgrad.kernels.weighted import WEIGHTED_ALGORITHM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.plan import Algorithm, Plan
+    from convgrad.kernels.target import Target
+
+ALGORITHMS: dict[str, Algorithm] = {
+    algorithm.name: algorithm
+    for algorithm in (PACKED_ALGORITHM, SLIDING_ALGORITHM, WEIGHTED_ALGORITHM, CORRELATED_ALGORITHM)
+}
+
+
+def candidates(
+    contraction: Contraction, number: str, target: Target, only: str | None = None
+) -> Iterator[Plan]:
+    """Every plan worth considering for a sum."""
+    for algorithm in ALGORITHMS.values():
+        if only in {None, algorithm.name}:
+            for tile in algorithm.tiles(contraction, number, target):
+                plan = algorithm.plan(contraction, tile, target)
+                if plan is not None:
+                    yield plan
+
+
+def choose(
+    contraction: Contraction, number: str, target: Target, only: str | None = None
+) -> Plan | None:
+    """The plan with the fewest predicted cycles."""
+    plans = candidates(contraction, number, target, only)
+    return min(plans, key=lambda plan: plan.cycles, default=None)

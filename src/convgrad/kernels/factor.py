@@ -1,0 +1,141 @@
+"""The factor, packed once for all tasks: panels of rows, [reduction][rows], and the bias."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value
+from convgrad.kernels.record import BIAS, FACTOR, FLAG, SHARED, Fields, Record, argument
+from convgrad.kernels.window import outer_sum
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convgrad.kernels.contraction import Contraction
+
+TABLE = INTEGER + "*"
+
+FACTOR_FIELDS = (
+    "rows",
+    "reduction",
+    "factor_group",
+    "factor_row",
+    "factor_origin",
+    "factor_offsets",  # per reduction index
+    "padded_rows",
+    "packed_factor",  # elements from the start of the shared workspace
+    "packed_bias",
+    "checked",  # whether the factor must be finite, for there are absent terms
+)
+
+
+def factor_values(
+    contraction: Contraction, reduction: int, padded: int, *, checked: bool
+) -> dict[str, int | NDArray[np.int64]]:
+    """The record's part."""
+    c = contraction
+    rows = c.rows[0]
+    return {
+        "rows": rows.extent,
+        "reduction": reduction,
+        "factor_group": c.factor.step("g"),
+        "factor_row": c.factor.step(rows.name),
+        "factor_origin": c.factor.origin,
+        "factor_offsets": factor_offsets(c),
+        "padded_rows": padded,
+        "packed_factor": 0,
+        "packed_bias": c.extent("g") * padded * reduction,
+        "checked": int(checked),
+    }
+
+
+def factor_offsets(contraction: Contraction) -> NDArray[np.int64]:
+    """Where the factor lies per reduction index: channel slowest, then the taps of each axis."""
+    reduced = {index.name for index in contraction.reduction}
+    order = [
+        name
+        for subscript in contraction.window.subscripts[2:]
+        for name, _ in subscript.terms
+        if name in reduced
+    ]
+    return outer_sum(
+        *(
+            np.arange(contraction.extent(name), dtype=np.int64) * contraction.factor.step(name)
+            for name in order
+        )
+    )
+
+
+def emit_factor(module: Module, number: Number, rows: int, fields: Fields) -> Code:
+    """factor(record, arguments, scratch, task): one panel of rows, [reduction][rows].
+
+    Rows beyond the last are zero. Where the padding has absent terms, a factor that is not finite
+    raises the flag: zero times it would not be absent.
+    """
+    code = emit_task(module, "factor", number)
+    record = Record(fields, code.pointer("record"))
+    arguments, task = code.pointer("arguments"), code.integer("task")
+    panels = record["padded_rows"] // rows
+    group, panel = task // panels, task % panels
+    source = argument(code, arguments, FACTOR, number.name).at(
+        group * record["factor_group"] + record["factor_origin"]
+    )
+    shared = argument(code, arguments, SHARED, number.name)
+    target = shared.at(record["packed_factor"] + task * record["reduction"] * rows)
+    first = panel * rows
+    count = (record["rows"] - first).minimum(rows)
+    step, zero = record["factor_row"], code.zero(number.name)
+    checks = [code.variable(number.name, zero) for _ in range(rows)]
+    for row in range(rows):
+        begin = source.at((first + row) * step)
+        with code.when(count > row), code.loop(0, record["reduction"]) as k:
+            value = begin.load(record.table("factor_offsets").load(k))
+            target.store(value, k * rows + row)
+            checks[row].set(code.fma(value, zero, checks[row].get()))
+        with code.unless(count > row), code.loop(0, record["reduction"]) as k:
+            target.store(zero, k * rows + row)
+    total = zero
+    for check in checks:
+        value = check.get()
+        total = code.define(number.name, f"fadd {number.name} {total.text}, {value.text}")
+    spoiled = code.define("i1", f"fcmp uno {number.name} {total.text}, 0.0")
+    with code.when(spoiled & (record["checked"] > 0)):
+        argument(code, arguments, FLAG, INTEGER).store(code.lift(1))
+    _emit_bias(code, record, arguments, number, rows, (group, first, count))
+    return code
+
+
+def _emit_bias(
+    code: Code,
+    record: Record,
+    arguments: Pointer,
+    number: Number,
+    rows: int,
+    place: tuple[Value, Value, Value],
+) -> None:
+    """The bias beside the packed factor, zero where there is none."""
+    group, first, count = place
+    bias = argument(code, arguments, BIAS, number.name)
+    given = arguments.load(BIAS)
+    target = argument(code, arguments, SHARED, number.name).at(
+        record["packed_bias"] + group * record["padded_rows"] + first
+    )
+    for row in range(rows):
+        target.store(code.zero(number.name), row)
+        present = code.define("i1", f"icmp ne i64 {given.text}, 0")
+        with code.when(present & (count > row)):
+            target.store(bias.load(group * record["rows"] + first + row), row)
+
+
+def emit_task(module: Module, name: str, number: Number) -> Code:
+    """A function that runs one task of a step."""
+    return module.function(
+        name,
+        (TABLE, "record"),
+        (TABLE, "arguments"),
+        (number.name, "scratch"),
+        (INTEGER, "task"),
+        public=True,
+    )

@@ -1,0 +1,396 @@
+"""Packed: the window's elements for a panel of lanes are gathered once and used by all rows.
+
+    for each piece of positions, block of rows (a task)
+      for each block of channels: stage the window
+        for each block of the reduction
+          for each panel of lanes: gather it (reduction x lanes, in the first-level cache)
+            for each panel of rows: tile += factor panel * gathered panel
+      copy the tiles out
+
+Lanes run through all positions without regard to lines, so that a 7 x 7 image wastes none. Worth
+it where many rows use what was gathered; see `sliding` for few.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convgrad.kernels.emit import INTEGER, Code, Module, Number, Value
+from convgrad.kernels.factor import FACTOR_FIELDS, emit_factor, emit_task, factor_values
+from convgrad.kernels.output import OUTPUT_FIELDS, emit_output, output_places, output_values
+from convgrad.kernels.piece import PIECE_FIELDS, cut, emit_piece, emit_window
+from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
+from convgrad.kernels.record import SHARED, Fields, Record, argument
+from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
+from convgrad.kernels.tile import Tile, widest
+from convgrad.kernels.window import Stage, outer_sum, runs, window_axes
+
+if TYPE_CHECKING:
+    from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.target import Target
+
+TABLE = INTEGER + "*"
+
+
+PACKED = Fields(
+    (
+        *STAGE_FIELDS,
+        *PIECE_FIELDS,
+        *FACTOR_FIELDS,
+        *OUTPUT_FIELDS,
+        "row_blocks",
+        "row_panels",  # per block
+        "channels",
+        "channel_block",
+        "taps",
+        "reduction_block",
+        "offsets",  # per channel of a block and tap: where it lies in the stage
+        "in_first",  # runs of the gathered panels
+        "in_lane",
+        "in_place",
+        "in_length",
+        "out_first",  # runs of the output
+        "out_lane",
+        "out_place",
+        "out_length",
+        "scratch_stage",
+        "scratch_panel",
+        "scratch_tiles",
+    )
+)
+
+
+def emit_gather(module: Module, number: Number, tile: Tile) -> Code:
+    """gather(to, from, offsets, depth, lane, place, length, first, last, valid).
+
+    to[k][lane + j] = from[offsets[k] + place + j] for the runs first..last of a panel; lanes from
+    `valid` on are never read.
+    """
+    code = module.function(
+        "gather",
+        (number.name, "to"),
+        (number.name, "from"),
+        (TABLE, "offsets"),
+        (INTEGER, "depth"),
+        (TABLE, "lane"),
+        (TABLE, "place"),
+        (TABLE, "length"),
+        (INTEGER, "first"),
+        (INTEGER, "last"),
+        (INTEGER, "valid"),
+    )
+    lanes = tile.lanes
+    with code.loop(0, code.integer("depth")) as k:
+        source = code.pointer("from").at(code.pointer("offsets").load(k))
+        target = code.pointer("to").at(k * tile.width)
+        with code.loop(code.integer("first"), code.integer("last")) as run:
+            lane = code.pointer("lane").load(run)
+            length = code.pointer("length").load(run).minimum(code.integer("valid") - lane)
+            begin, end = source.at(code.pointer("place").load(run)), target.at(lane)
+            # A vector's excess lanes land on the next run or the next k, both written later.
+            with code.loop(0, length, lanes) as j:
+                whole = j + lanes <= length
+                with code.when(whole):
+                    end.store(begin.vector(lanes, j), j)
+                with code.unless(whole):
+                    mask = code.lanes_between(0, length - j, lanes)
+                    end.store(begin.masked(lanes, mask, j), j)
+    return code
+
+
+def emit_tile(module: Module, number: Number, tile: Tile, used: int) -> Code:
+    """tile(depth, factor, panel, to, stride, bias, fresh): to += factor * panel.
+
+    factor is [depth][rows], panel [depth][width]; `fresh` starts from the bias instead of `to`.
+    The last panel may need fewer vectors than the tile has; only `used` ones are computed.
+    """
+    code = module.function(
+        f"tile{used}",
+        (INTEGER, "depth"),
+        (number.name, "factor"),
+        (number.name, "panel"),
+        (number.name, "to"),
+        (INTEGER, "stride"),
+        (number.name, "bias"),
+        (INTEGER, "fresh"),
+    )
+    lanes, kind = tile.lanes, number.vector(tile.lanes)
+    to, stride = code.pointer("to"), code.integer("stride")
+    cells = [(row, vector) for row in range(tile.rows) for vector in range(used)]
+    sums = {cell: code.variable(kind, code.zero(kind)) for cell in cells}
+    fresh = code.integer("fresh") > 0
+    with code.when(fresh):
+        for row, vector in cells:
+            sums[row, vector].set(code.splat(code.pointer("bias").load(row), lanes))
+    with code.unless(fresh):
+        for row, vector in cells:
+            sums[row, vector].set(to.vector(lanes, row * stride + vector * lanes))
+    with code.loop(0, code.integer("depth")) as k:
+        panel = code.pointer("panel").at(k * tile.width)
+        factor = code.pointer("factor").at(k * tile.rows)
+        across = [panel.vector(lanes, vector * lanes) for vector in range(used)]
+        for row in range(tile.rows):
+            down = code.splat(factor.load(row), lanes)
+            for vector in range(used):
+                total = sums[row, vector]
+                total.set(code.fma(down, across[vector], total.get()))
+    for row, vector in cells:
+        to.store(sums[row, vector].get(), row * stride + vector * lanes)
+    return code
+
+
+def emit_copy_out(module: Module, number: Number, tile: Tile) -> Code:
+    """copy_out(to, from, rows, stride, step, lane, place, length, first, last, valid).
+
+    to[row*stride + place + step*j] = from[row][lane + j] for the runs of a panel of tiles.
+    """
+    code = module.function(
+        "copy_out",
+        (number.name, "to"),
+        (number.name, "from"),
+        (INTEGER, "rows"),
+        (INTEGER, "stride"),
+        (INTEGER, "step"),
+        (TABLE, "lane"),
+        (TABLE, "place"),
+        (TABLE, "length"),
+        (INTEGER, "first"),
+        (INTEGER, "last"),
+        (INTEGER, "valid"),
+    )
+    lanes, step = tile.lanes, code.integer("step")
+    with code.loop(code.integer("first"), code.integer("last")) as run:
+        lane = code.pointer("lane").load(run)
+        length = code.pointer("length").load(run).minimum(code.integer("valid") - lane)
+        place = code.pointer("place").load(run)
+        with code.loop(0, code.integer("rows")) as row:
+            source = code.pointer("from").at(row * tile.width + lane)
+            target = code.pointer("to").at(row * code.integer("stride") + place)
+            with code.when(step.equals(1)), code.loop(0, length, lanes) as j:
+                whole = j + lanes <= length
+                value = source.vector(lanes, j)
+                with code.when(whole):
+                    target.store(value, j)
+                with code.unless(whole):
+                    target.store_masked(value, lanes, code.lanes_between(0, length - j, lanes), j)
+            with code.unless(step.equals(1)), code.loop(0, length) as j:
+                target.store(source.load(j), j * step)
+    return code
+
+
+def packed_text(tile: Tile) -> str:
+    """The nest of this file's title."""
+    module, number = Module(), tile.element
+    fields = PACKED
+    stage = emit_stage(module, number, tile.lanes, fields)
+    gather = emit_gather(module, number, tile)
+    multiply = [emit_tile(module, number, tile, used + 1) for used in range(tile.vectors)]
+    copy_out = emit_copy_out(module, number, tile)
+    emit_factor(module, number, tile.rows, fields)
+    code = emit_task(module, "packed", number)
+    record = Record(fields, code.pointer("record"))
+    arguments, scratch = code.pointer("arguments"), code.pointer("scratch")
+    task = code.integer("task")
+
+    rest, at = task // record["pieces"], task % record["pieces"]
+    row_block, group = rest % record["row_blocks"], rest // record["row_blocks"]
+    piece = emit_piece(record, at)
+    panels = (piece.valid + (tile.width - 1)) // tile.width
+
+    row_panels = record["row_panels"]
+    first_row = row_block * row_panels * tile.rows
+    rows = (record["rows"] - first_row).minimum(row_panels * tile.rows)
+    row_panels = (rows + (tile.rows - 1)) // tile.rows
+    shared = argument(code, arguments, SHARED, number.name)
+    padded = group * record["padded_rows"] + first_row
+    factor = shared.at(record["packed_factor"] + padded * record["reduction"])
+    bias = shared.at(record["packed_bias"] + padded)
+    window = emit_window(code, record, arguments, number.name, (piece.image, group))
+    staged = scratch.at(record["scratch_stage"])
+    panel_at = scratch.at(record["scratch_panel"])
+    tiles = scratch.at(record["scratch_tiles"])
+    in_place = record["stage_in_place"] > 0
+
+    taps = record["taps"]
+    with code.loop(0, record["channels"], record["channel_block"]) as channel:
+        channels = (record["channels"] - channel).minimum(record["channel_block"])
+        here = window.at(channel * record["window_channel"])
+        with code.unless(in_place):
+            code.run(stage, staged, here, record.base, piece.images, channels, piece.begin)
+        source = code.choose(in_place, here.at(piece.begin * record["window_piece"]), staged)
+        with code.loop(0, channels * taps, record["reduction_block"]) as part:
+            depth = (channels * taps - part).minimum(record["reduction_block"])
+            k = channel * taps + part
+            with code.loop(0, panels) as panel:
+                left = (piece.valid - panel * tile.width).minimum(tile.width)
+                runs = record.table("in_first").at(panel)
+                code.run(
+                    gather,
+                    panel_at,
+                    source,
+                    record.table("offsets").at(part),
+                    depth,
+                    record.table("in_lane"),
+                    record.table("in_place"),
+                    record.table("in_length"),
+                    runs.load(),
+                    runs.load(1),
+                    left,
+                )
+                used = (left + (tile.lanes - 1)) // tile.lanes
+                for vectors, function in enumerate(multiply, 1):
+                    with code.when(used.equals(vectors)), code.loop(0, row_panels) as at:
+                        code.run(
+                            function,
+                            depth,
+                            factor.at((at * record["reduction"] + k) * tile.rows),
+                            panel_at,
+                            tiles.at((panel * row_panels + at) * (tile.rows * tile.width)),
+                            tile.width,
+                            bias.at(at * tile.rows),
+                            _flag(code, k.equals(0)),
+                        )
+    output = emit_output(code, record, arguments, number.name, (piece, group)).at(
+        first_row * record["out_row"]
+    )
+    with code.loop(0, panels) as panel:
+        runs = record.table("out_first").at(panel)
+        code.run(
+            copy_out,
+            output,
+            tiles.at(panel * row_panels * (tile.rows * tile.width)),
+            rows,
+            record["out_row"],
+            record["out_step"],
+            record.table("out_lane"),
+            record.table("out_place"),
+            record.table("out_length"),
+            runs.load(),
+            runs.load(1),
+            (piece.valid - panel * tile.width).minimum(tile.width),
+        )
+    return str(module)
+
+
+def _flag(code: Code, condition: Value) -> Value:
+    return code.define(INTEGER, f"zext i1 {condition.text} to i64")
+
+
+def packed_tiles(contraction: Contraction, number: str, target: Target) -> tuple[Tile, ...]:
+    """Tiles of 4 to 14 rows that waste few of the sum's rows."""
+    rows = prod(index.extent for index in contraction.rows)
+    choice = (8, 6, 12, 10, 5, 4) if target.registers >= 32 else (6, 4, 5)
+    fitting = [count for count in choice if count <= max(rows, min(choice))]
+    return tuple(widest(count, number, target, 6) for count in fitting)
+
+
+def packed_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
+    """Lanes along the positions of the output; None where positions are summed over."""
+    c, size = contraction, tile.element.bytes
+    free = frozenset(index.name for index in c.free)
+    if len(c.rows) != 1 or not free or c.output.subscripts[0].terms != (("n", 1),):
+        return None
+    axes = window_axes(c, free)
+    images, groups, channels = c.window.shape[:3]
+    rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
+
+    # The gathered panel lives in the first-level cache, the tiles of a task in the second.
+    depth = max(target.l1 * 3 // 4 // (tile.width * size), 16)
+    channel_block = blocks(channels, max(depth // taps, 1))
+    depth = channel_block * taps if taps <= depth else blocks(taps, depth)
+    panels = -(-rows // tile.rows)
+    row_panels = blocks(panels, max(256 // tile.rows, 1))
+    row_blocks = -(-panels // row_panels)
+    room = target.l2 // 2 // (row_panels * tile.rows * size)
+    total = images * prod(axis.positions for axis in axes)
+    room = max(min(room, -(-total * groups * row_blocks // 8)), 2 * tile.width)
+    pieces = cut(images, axes, room)
+    in_place = all(axis.step == 1 and axis.is_inside for axis in axes)
+    stage = Stage(
+        axes,
+        pieces.piece_images,
+        channel_block,
+        pieces.split,
+        pieces.piece_length,
+        tile.lanes,
+        c.window,
+        in_place,
+    )
+    lanes_at = outer_sum(stage.lines, np.arange(stage.positions[-1], dtype=np.int64))
+    out_at, out_step = output_places(c, stage)
+    in_runs = runs(lanes_at, tile.width)
+    out_runs = runs(out_at, tile.width, out_step)
+    offsets = outer_sum(np.arange(channel_block, dtype=np.int64) * stage.strides[1], stage.taps)
+    padded = panels * tile.rows
+    reduction = channels * taps
+    piece_panels = -(-pieces.positions // tile.width)
+    scratch_panel = -(-stage.elements // 16) * 16
+    scratch_tiles = scratch_panel + depth * tile.width + 2 * tile.lanes
+    scratch = scratch_tiles + piece_panels * row_panels * tile.rows * tile.width
+    record: dict[str, int | np.ndarray] = {
+        **stage_values(stage),
+        **pieces.values(),
+        **factor_values(c, reduction, padded, checked=not all(axis.is_inside for axis in axes)),
+        **output_values(c, pieces.split),
+        "row_blocks": row_blocks,
+        "row_panels": row_panels,
+        "channels": channels,
+        "channel_block": channel_block,
+        "taps": taps,
+        "reduction_block": depth,
+        "offsets": offsets,
+        "in_first": in_runs[0],
+        "in_lane": in_runs[1],
+        "in_place": in_runs[2],
+        "in_length": in_runs[3],
+        "out_first": out_runs[0],
+        "out_lane": out_runs[1],
+        "out_place": out_runs[2],
+        "out_length": out_runs[3],
+        "scratch_stage": 0,
+        "scratch_panel": scratch_panel,
+        "scratch_tiles": scratch_tiles,
+    }
+    vectors = -(-total // tile.lanes)
+    gathered = reduction * groups * vectors
+    # Measured: 3 cycles to gather a vector for each block of rows, 1 for a multiply-add of a
+    # wide tile and more where loads outnumber them, 4 to copy a vector out.
+    loads = 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
+    cycles = gathered * (3.0 * row_blocks + padded * max(1.0, loads + 0.85)) + (
+        4.0 * groups * rows * vectors
+    )
+    return Plan(
+        sum=c,
+        kernel=Kernel("packed", tile),
+        loops=(
+            Loop("group", groups, how="parallel"),
+            Loop("row block", row_blocks, how="parallel"),
+            Loop("piece", pieces.number, how=f"parallel; {pieces.positions} positions"),
+            Loop("channel", channels, channel_block, "in place" if in_place else "stage"),
+            Loop("reduction", channel_block * taps, depth),
+            Loop("panel", piece_panels, how=f"gather {depth} x {tile.width}"),
+            Loop("row panel", row_panels, how=str(tile)),
+        ),
+        steps=(
+            Step("factor", groups * panels),
+            Step("packed", groups * row_blocks * pieces.number),
+        ),
+        fields=PACKED,
+        record=record,
+        shared=groups * padded * (reduction + 1) * size,
+        scratch=scratch * size,
+        cycles=cycles,
+    )
+
+
+PACKED_ALGORITHM = Algorithm(
+    name="packed",
+    summary="gather panels of positions, used by many rows",
+    functions=("factor", "packed"),
+    text=packed_text,
+    tiles=packed_tiles,
+    plan=packed_plan,
+)

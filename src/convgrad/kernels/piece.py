@@ -1,0 +1,129 @@
+"""Pieces: how the positions of a sum are cut into parts whose data stay in the cache.
+
+A piece is several whole images, or a stretch of one image along its first axis longer than 1.
+Pieces are as equal as they can be; the last may be smaller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+from convgrad.kernels.plan import blocks
+from convgrad.kernels.record import WINDOW, Record, argument
+
+if TYPE_CHECKING:
+    from convgrad.kernels.emit import Code, Pointer, Value
+    from convgrad.kernels.window import WindowAxis
+
+PIECE_FIELDS = (
+    "images",  # of the whole sum, and per piece
+    "piece_images",
+    "length",  # of the split axis, and per piece
+    "piece_length",
+    "rest",  # positions per position of the split axis
+    "pieces_per_image",
+    "pieces",
+)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A cut of the positions.
+
+    Attributes:
+        images: how many there are.
+        counts: positions per spatial axis.
+        split: the axis that images are cut along.
+        piece_images: images of a full piece.
+        piece_length: positions of the split axis in a full piece.
+    """
+
+    images: int
+    counts: tuple[int, ...]
+    split: int
+    piece_images: int
+    piece_length: int
+
+    @property
+    def rest(self) -> int:
+        """Positions per position of the split axis."""
+        return prod(self.counts) // max(self.counts[self.split], 1)
+
+    @property
+    def per_image(self) -> int:
+        """Pieces per image, or per group of images."""
+        return -(-self.counts[self.split] // self.piece_length)
+
+    @property
+    def number(self) -> int:
+        """All pieces."""
+        return self.per_image * -(-self.images // self.piece_images)
+
+    @property
+    def positions(self) -> int:
+        """Positions of a full piece."""
+        return self.piece_images * self.piece_length * self.rest
+
+    def values(self) -> dict[str, int]:
+        """The record's part."""
+        return {
+            "images": self.images,
+            "piece_images": self.piece_images,
+            "length": self.counts[self.split],
+            "piece_length": self.piece_length,
+            "rest": self.rest,
+            "pieces_per_image": self.per_image,
+            "pieces": self.number,
+        }
+
+
+def cut(images: int, axes: tuple[WindowAxis, ...], room: int) -> Pieces:
+    """Pieces of at most about so many positions."""
+    counts = tuple(axis.positions for axis in axes)
+    split = next((a for a, n in enumerate(counts) if n > 1), len(counts) - 1)
+    positions = prod(counts)
+    if room >= positions:
+        return Pieces(images, counts, split, blocks(images, room // positions), counts[split])
+    rest = positions // counts[split]
+    return Pieces(images, counts, split, 1, blocks(counts[split], max(room // rest, 1)))
+
+
+@dataclass(frozen=True)
+class PieceAt:
+    """A piece as the generated code sees it.
+
+    Attributes:
+        image: its first image.
+        begin: its first position on the split axis.
+        images: how many images it has.
+        length: how many positions of the split axis.
+        valid: how many positions in all.
+    """
+
+    image: Value
+    begin: Value
+    images: Value
+    length: Value
+    valid: Value
+
+
+def emit_piece(record: Record, piece: Value) -> PieceAt:
+    """Where a piece begins, and how large it is."""
+    per_image = record["pieces_per_image"]
+    image = piece // per_image * record["piece_images"]
+    begin = piece % per_image * record["piece_length"]
+    images = (record["images"] - image).minimum(record["piece_images"])
+    length = (record["length"] - begin).minimum(record["piece_length"])
+    return PieceAt(image, begin, images, length, images * length * record["rest"])
+
+
+def emit_window(
+    code: Code, record: Record, arguments: Pointer, element: str, place: tuple[Value, Value]
+) -> Pointer:
+    """The window at an image and a group."""
+    image, group = place
+    return argument(code, arguments, WINDOW, element).at(
+        record["window_origin"] + image * record["window_image"] + group * record["window_group"]
+    )

@@ -1,0 +1,151 @@
+"""Plans: how a sum becomes a loop nest. A plan is a value that prints itself.
+
+The grammar, on one screen:
+
+    Program  a pass of a layer: its plans in order, and whether the output is cleared first
+    Plan     one sum with an algorithm, a tile, its loops, its steps and its workspace
+    Loop     an index or a block of it: name, extent, how it is walked
+    Step     a parallel loop in compiled code: a kernel, its record, its tasks
+    Kernel   what code is compiled for: an algorithm and a tile
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.record import Fields
+    from convgrad.kernels.target import Target
+    from convgrad.kernels.tile import Tile
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Compiled code is shared by all sums with the same kernel."""
+
+    algorithm: str
+    tile: Tile
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop of the nest, outermost first."""
+
+    name: str
+    extent: int
+    block: int = 1
+    how: str = ""
+
+    def __str__(self) -> str:
+        step = f" step {self.block}" if self.block > 1 else ""
+        note = f"   # {self.how}" if self.how else ""
+        return f"for {self.name} < {self.extent}{step}:{note}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A parallel loop over tasks."""
+
+    function: str
+    tasks: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One sum, planned.
+
+    Attributes:
+        sum: what is computed.
+        kernel: the code that computes it.
+        loops: the nest, for people.
+        steps: the parallel loops, run in order.
+        fields: the names of the record.
+        record: the record's values.
+        shared: bytes of workspace that all threads share.
+        scratch: bytes of workspace of each thread.
+        cycles: predicted cycles of one core.
+    """
+
+    sum: Contraction
+    kernel: Kernel
+    loops: tuple[Loop, ...]
+    steps: tuple[Step, ...]
+    fields: Fields = field(repr=False)
+    record: Mapping[str, int | NDArray[np.int64]] = field(repr=False, hash=False, compare=False)
+    shared: int
+    scratch: int
+    cycles: float
+
+    def __str__(self) -> str:
+        lines = [str(self.sum), f"{self.kernel.algorithm}, {self.kernel.tile}"]
+        lines += ["  " * depth + str(loop) for depth, loop in enumerate(self.loops, 1)]
+        steps = ", ".join(f"{step.function} x {step.tasks}" for step in self.steps)
+        lines.append(f"  parallel loops: {steps}")
+        lines.append(
+            f"  workspace: {self.shared / 1024:.0f} KiB shared, "
+            f"{self.scratch / 1024:.0f} KiB per thread"
+        )
+        lines.append(f"  predicted: {self.cycles / 1e6:.3f} Mcycles of one core")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A pass: its plans, run in order.
+
+    Attributes:
+        plans: one per sum.
+        clear: whether elements of the output belong to no sum and must be zero.
+    """
+
+    plans: tuple[Plan, ...]
+    clear: bool
+
+    def __str__(self) -> str:
+        head = ["output = 0"] if self.clear else []
+        return "\n\n".join([*head, *map(str, self.plans)])
+
+    @property
+    def cycles(self) -> float:
+        """Predicted cycles of one core."""
+        return sum(plan.cycles for plan in self.plans)
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A way to compute a sum; the table of `algorithms` holds all of them.
+
+    Attributes:
+        name: how it is called in plans and benchmarks.
+        summary: one sentence.
+        functions: the compiled functions.
+        text: the program for a tile, in LLVM's language.
+        tiles: the tiles worth considering for a sum.
+        plan: a plan for a sum with a tile, or None where the sum is not of its kind.
+    """
+
+    name: str
+    summary: str
+    functions: tuple[str, ...]
+    text: Callable[[Tile], str]
+    tiles: Callable[[Contraction, str, Target], tuple[Tile, ...]]
+    plan: Callable[[Contraction, Tile, Target], Plan | None]
+
+
+def blocks(extent: int, largest: int) -> int:
+    """The block size that cuts an extent evenly into as few blocks as `largest` allows."""
+    count = -(-extent // max(largest, 1))
+    return -(-extent // max(count, 1))
+
+
+def positions_of(contraction: Contraction, names: frozenset[str]) -> int:
+    """How many combinations of the named indices there are."""
+    return prod(index.extent for index in contraction.indices if index.name in names)

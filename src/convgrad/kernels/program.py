@@ -1,0 +1,71 @@
+"""From a layer's pass to a program: its sums, each with the best plan."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from convgrad.kernels import tuned
+from convgrad.kernels.algorithms import choose
+from convgrad.kernels.layers import contractions
+from convgrad.kernels.plan import Program
+
+if TYPE_CHECKING:
+    from convgrad.convolution import Convolution
+    from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.layers import Pass
+    from convgrad.kernels.target import Target
+
+
+def plan_pass(
+    layer: Convolution,
+    name: Pass,
+    *,
+    batch: int = 1,
+    number: str = "float32",
+    target: Target,
+    algorithm: str | None = None,
+) -> Program | None:
+    """How a pass of a layer would be computed.
+
+    Args:
+        layer: the layer.
+        name: "forward", "input_gradient" or "weight_gradient".
+        batch: how many images.
+        number: "float32" or "float64".
+        target: the processor.
+        algorithm: one algorithm's name, to consider no other.
+
+    Returns: None where no algorithm computes one of the sums.
+    """
+    sums = contractions(layer, batch, name)
+    plans = tuple(
+        plan
+        for contraction in sums
+        if (
+            plan := (tuned.choose if algorithm is None else choose)(
+                contraction, number, target, algorithm
+            )
+        )
+        is not None
+    )
+    if len(plans) < len(sums):
+        return None
+    return Program(plans, clear=_covered(sums) < _elements(layer, name, batch))
+
+
+def _covered(sums: tuple[Contraction, ...]) -> int:
+    """Elements of the output that the sums write; no two write the same."""
+    return sum(
+        prod(index.extent for index in item.indices if index.name in item.output.names)
+        for item in sums
+    )
+
+
+def _elements(layer: Convolution, name: Pass, batch: int) -> int:
+    """Elements of the output."""
+    if name == "weight_gradient":
+        return prod(layer.kernel) * layer.in_channels * layer.filters // layer.groups
+    if name == "forward":
+        return batch * layer.filters * prod(layer.output_size)
+    return batch * layer.in_channels * prod(layer.input_size)

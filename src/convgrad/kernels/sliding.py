@@ -1,0 +1,280 @@
+"""Sliding: few rows, so the window is staged and then read in place, tap by tap.
+
+    for each group, piece of positions (a task)
+      stage the window, all channels
+      for each tile of positions (vectors that each lie within a line)
+        for each panel of rows
+          for each channel and tap: tile += factor * staged vectors at the tap's offset
+          write the tile out
+
+Nothing is gathered: a tap is a constant offset. The ends of lines are masked when written.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convgrad.kernels.emit import INTEGER, Code, Module, Number
+from convgrad.kernels.factor import (
+    FACTOR_FIELDS,
+    TABLE,
+    emit_factor,
+    emit_task,
+    factor_values,
+)
+from convgrad.kernels.output import OUTPUT_FIELDS, emit_output, output_places, output_values
+from convgrad.kernels.piece import PIECE_FIELDS, cut, emit_piece, emit_window
+from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step
+from convgrad.kernels.record import SHARED, Fields, Record, argument
+from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
+from convgrad.kernels.tile import Tile, widest
+from convgrad.kernels.window import Stage, outer_sum, window_axes
+
+if TYPE_CHECKING:
+    from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.target import Target
+    from convgrad.kernels.window import Table
+
+SLIDING = Fields(
+    (
+        *STAGE_FIELDS,
+        *PIECE_FIELDS,
+        *FACTOR_FIELDS,
+        *OUTPUT_FIELDS,
+        "row_panels",
+        "channels",
+        "offsets",  # per reduction index: where it lies in the stage
+        "line",  # positions of a line, and vectors
+        "line_slots",
+        "slot_first",  # per vector: its first position, and where that lies
+        "slot_places",
+        "slot_outputs",
+        "slot_counts",
+    )
+)
+
+
+def emit_slide(module: Module, number: Number, tile: Tile) -> Code:
+    """slide(depth, factor, bias, staged, offsets, places, outs, counts, firsts, to, row, ...).
+
+    For each of the first `live` slots: to[r*row + outs[slot] + step*j] = bias[r]
+    + sum over k < depth of factor[k][r] * staged[offsets[k] + places[slot] + j].
+    """
+    code = module.function(
+        "slide",
+        (INTEGER, "depth"),
+        (number.name, "factor"),
+        (number.name, "bias"),
+        (number.name, "staged"),
+        (TABLE, "offsets"),
+        (TABLE, "places"),
+        (TABLE, "outs"),
+        (TABLE, "counts"),
+        (TABLE, "firsts"),
+        (number.name, "to"),
+        (INTEGER, "row"),
+        (INTEGER, "rows"),
+        (INTEGER, "step"),
+        (INTEGER, "live"),
+        (INTEGER, "valid"),
+    )
+    lanes, kind = tile.lanes, number.vector(tile.lanes)
+    rows, slots, live = range(tile.rows), range(tile.vectors), code.integer("live")
+    sums = {
+        (row, slot): code.variable(kind, code.splat(code.pointer("bias").load(row), lanes))
+        for row in rows
+        for slot in slots
+    }
+    # Slots beyond the last read where the last one does, and are not written.
+    at = [
+        code.pointer("staged").at(code.pointer("places").load((live - 1).minimum(slot)))
+        for slot in slots
+    ]
+    with code.loop(0, code.integer("depth")) as k:
+        offset = code.pointer("offsets").load(k)
+        across = [at[slot].vector(lanes, offset) for slot in slots]
+        factor = code.pointer("factor").at(k * tile.rows)
+        for row in rows:
+            down = code.splat(factor.load(row), lanes)
+            for slot in slots:
+                total = sums[row, slot]
+                total.set(code.fma(down, across[slot], total.get()))
+    spill = code.array(number.name, lanes)
+    for slot in slots:
+        with code.when(live > slot):
+            left = code.integer("valid") - code.pointer("firsts").load(slot)
+            count = code.pointer("counts").load(slot).minimum(left)
+            place = code.pointer("to").at(code.pointer("outs").load(slot))
+            dense = code.integer("step").equals(1)
+            mask = code.lanes_between(0, count, lanes)
+            for row in rows:
+                with code.when(code.integer("rows") > row):
+                    target = place.at(code.integer("row") * row)
+                    value = sums[row, slot].get()
+                    with code.when(dense & count.equals(lanes)):
+                        target.store(value)
+                    with code.when(dense & (count < lanes)):
+                        target.store_masked(value, lanes, mask)
+                    with code.unless(dense):
+                        spill.store(value)
+                        with code.loop(0, count) as j:
+                            target.store(spill.load(j), j * code.integer("step"))
+    return code
+
+
+def sliding_text(tile: Tile) -> str:
+    """The nest of this file's title."""
+    module, number = Module(), tile.element
+    stage = emit_stage(module, number, tile.lanes, SLIDING)
+    slide = emit_slide(module, number, tile)
+    emit_factor(module, number, tile.rows, SLIDING)
+    code = emit_task(module, "sliding", number)
+    record = Record(SLIDING, code.pointer("record"))
+    arguments, scratch = code.pointer("arguments"), code.pointer("scratch")
+    task = code.integer("task")
+    group, piece = task // record["pieces"], emit_piece(record, task % record["pieces"])
+    shared = argument(code, arguments, SHARED, number.name)
+    padded = group * record["padded_rows"]
+    factor = shared.at(record["packed_factor"] + padded * record["reduction"])
+    bias = shared.at(record["packed_bias"] + padded)
+    window = emit_window(code, record, arguments, number.name, (piece.image, group))
+    output = emit_output(code, record, arguments, number.name, (piece, group))
+    code.run(stage, scratch, window, record.base, piece.images, record["channels"], piece.begin)
+    line = record["line"]
+    live = (
+        piece.valid // line * record["line_slots"]
+        + (piece.valid % line + (tile.lanes - 1)) // tile.lanes
+    )
+    with (
+        code.loop(0, live, tile.vectors) as slot,
+        code.loop(0, record["row_panels"]) as panel,
+    ):
+        row = panel * tile.rows
+        code.run(
+            slide,
+            record["reduction"],
+            factor.at(row * record["reduction"]),
+            bias.at(row),
+            scratch,
+            record.table("offsets"),
+            record.table("slot_places").at(slot),
+            record.table("slot_outputs").at(slot),
+            record.table("slot_counts").at(slot),
+            record.table("slot_first").at(slot),
+            output.at(row * record["out_row"]),
+            record["out_row"],
+            record["rows"] - row,
+            record["out_step"],
+            (live - slot).minimum(tile.vectors),
+            piece.valid,
+        )
+    return str(module)
+
+
+def sliding_tiles(contraction: Contraction, number: str, target: Target) -> tuple[Tile, ...]:
+    """Tiles of few rows, with whole and with half vectors for short lines."""
+    rows = prod(index.extent for index in contraction.rows)
+    choice = [count for count in (1, 2, 3, 4, 6, 8) if count <= max(rows, 1)]
+    exact = [count for count in choice if rows % count == 0]
+    tiles = [widest(count, number, target, 8) for count in {max(exact), max(choice)}]
+    halves = [
+        Tile(number, tile.lanes // 2, tile.rows, tile.vectors) for tile in tiles if tile.lanes > 4
+    ]
+    return (*tiles, *halves)
+
+
+def slots_of(line: int, lines: int, lanes: int) -> tuple[Table, Table]:
+    """Lines of positions cut into vectors: the first position of each, and how many count."""
+    starts = np.arange(0, line, lanes, dtype=np.int64)
+    counts = np.minimum(lanes, line - starts)
+    first = outer_sum(np.arange(lines, dtype=np.int64) * line, starts)
+    return first, np.tile(counts, lines)
+
+
+def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
+    """Lanes along the last axis of the output's positions."""
+    c, size = contraction, tile.element.bytes
+    free = frozenset(index.name for index in c.free)
+    if len(c.rows) != 1 or c.output.subscripts[0].terms != (("n", 1),):
+        return None
+    axes = window_axes(c, free)
+    images, groups, channels = c.window.shape[:3]
+    rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
+    total = images * prod(axis.positions for axis in axes)
+    overhead = prod(len(axis.phases) for axis in axes)
+    room = max(target.l2 // 2 // (size * channels * overhead), tile.width)
+    room = min(room, max(-(-total * groups // 16), 8 * tile.width))
+    pieces = cut(images, axes, room)
+    stage = Stage(
+        axes,
+        pieces.piece_images,
+        channels,
+        pieces.split,
+        pieces.piece_length,
+        tile.lanes,
+        c.window,
+        in_place=False,
+    )
+    places = outer_sum(stage.lines, np.arange(stage.positions[-1], dtype=np.int64))
+    outputs, _ = output_places(c, stage)
+    last = stage.positions[-1]
+    slot_first, slot_counts = slots_of(last, places.size // last, tile.lanes)
+    panels = -(-rows // tile.rows)
+    offsets = outer_sum(np.arange(channels, dtype=np.int64) * stage.strides[1], stage.taps)
+    reduction = channels * taps
+    padded = panels * tile.rows
+    record: dict[str, int | np.ndarray] = {
+        **stage_values(stage),
+        **pieces.values(),
+        **factor_values(c, reduction, padded, checked=not all(a.is_inside for a in axes)),
+        **output_values(c, pieces.split),
+        "row_panels": panels,
+        "channels": channels,
+        "offsets": offsets,
+        "line": last,
+        "line_slots": -(-last // tile.lanes),
+        "slot_first": slot_first,
+        "slot_places": places[slot_first],
+        "slot_outputs": outputs[slot_first],
+        "slot_counts": slot_counts,
+    }
+    slots = slot_first.size * pieces.number * groups
+    wide = 1.0 if tile.lanes * size == target.vector_bytes else 0.55
+    loads = (tile.rows + 1.3 * tile.vectors) / (tile.rows * tile.vectors)
+    cycles = slots * (
+        padded * reduction * max(1.0, loads) * wide
+        + 2.0
+        * channels
+        * np.prod([n / m for n, m in zip(stage.counts, stage.positions, strict=True)])
+        + 5.0 * rows
+    )
+    return Plan(
+        sum=c,
+        kernel=Kernel("sliding", tile),
+        loops=(
+            Loop("group", groups, how="parallel"),
+            Loop("piece", pieces.number, how=f"parallel; stage {channels} channels"),
+            Loop("vector", slot_first.size, tile.vectors),
+            Loop("row", rows, tile.rows, str(tile)),
+            Loop("channel, tap", reduction),
+        ),
+        steps=(Step("factor", groups * panels), Step("sliding", groups * pieces.number)),
+        fields=SLIDING,
+        record=record,
+        shared=groups * padded * (reduction + 1) * size,
+        scratch=(stage.elements + 2 * tile.lanes) * size,
+        cycles=float(cycles),
+    )
+
+
+SLIDING_ALGORITHM = Algorithm(
+    name="sliding",
+    summary="few rows: stage the window, then read it in place at every tap's offset",
+    functions=("factor", "sliding"),
+    text=sliding_text,
+    tiles=sliding_tiles,
+    plan=sliding_plan,
+)

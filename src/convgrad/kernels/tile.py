@@ -1,0 +1,48 @@
+"""Tiles of accumulators, and which of them fit the registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convgrad.kernels.emit import NUMBERS, Number
+
+if TYPE_CHECKING:
+    from convgrad.kernels.target import Target
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile of accumulators: rows x vectors, all in registers.
+
+    Attributes:
+        number: "float32" or "float64".
+        lanes: numbers in a vector.
+        rows: rows of the tile.
+        vectors: vectors in a row of the tile.
+    """
+
+    number: str
+    lanes: int
+    rows: int
+    vectors: int
+
+    def __str__(self) -> str:
+        return f"{self.rows} rows x {self.vectors} vectors of {self.lanes} {self.number}"
+
+    @property
+    def width(self) -> int:
+        """Lanes of the tile."""
+        return self.lanes * self.vectors
+
+    @property
+    def element(self) -> Number:
+        """The element type."""
+        return NUMBERS[self.number]
+
+
+def widest(rows: int, number: str, target: Target, limit: int) -> Tile:
+    """The widest tile of so many rows: accumulators, a row of operands and one broadcast."""
+    lanes = target.lanes(NUMBERS[number].bits)
+    vectors = (target.registers - 1) // (rows + 1)
+    return Tile(number, lanes, rows, max(1, min(vectors, limit)))

@@ -1,0 +1,50 @@
+"""Plans chosen by measuring, kept on disk; without a measurement, by prediction."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING
+
+from convgrad.kernels import cache as store
+from convgrad.kernels import llvm
+from convgrad.kernels.algorithms import ALGORITHMS
+from convgrad.kernels.algorithms import choose as choose_predicted
+from convgrad.kernels.tile import Tile
+
+if TYPE_CHECKING:
+    from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.plan import Plan
+    from convgrad.kernels.target import Target
+
+
+def _entry(contraction: Contraction, number: str, target: Target) -> str:
+    return "tuned-" + store.entry_name(llvm.version(), target.name, number, repr(contraction))
+
+
+@cache
+def _any_tuned() -> bool:
+    """Whether anything was ever tuned: most never tune, and need not look each plan up."""
+    place = store.folder()
+    return place is not None and place.is_dir() and any(place.glob("tuned-*"))
+
+
+def remember(contraction: Contraction, number: str, target: Target, plan: Plan) -> None:
+    """Keep the plan that was measured to be the fastest for a sum."""
+    tile = plan.kernel.tile
+    choice = [plan.kernel.algorithm, tile.lanes, tile.rows, tile.vectors]
+    store.write(_entry(contraction, number, target), json.dumps(choice).encode())
+    _any_tuned.cache_clear()
+
+
+def choose(
+    contraction: Contraction, number: str, target: Target, only: str | None = None
+) -> Plan | None:
+    """The measured plan of a sum, or the one with the fewest predicted cycles."""
+    if only is None and _any_tuned():
+        data = store.read(_entry(contraction, number, target))
+        if data is not None:
+            name, lanes, rows, vectors = json.loads(data)
+            tile = Tile(number, lanes, rows, vectors)
+            return ALGORITHMS[name].plan(contraction, tile, target)
+    return choose_predicted(contraction, number, target, only)

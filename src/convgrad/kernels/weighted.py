@@ -1,0 +1,425 @@
+"""Weighted: sums over positions, lanes along the factor's rows (a weight gradient).
+
+    for each group, block of rows, block of channels (a task)
+      for each piece of positions
+        stage the window, the block's channels
+        transpose the factor: [positions][rows]
+        for each panel of rows (lanes here)
+          for each panel of channels and taps
+            for each position: tile += broadcast window * transposed factor
+      transpose the tiles out
+
+The window is read one number at a time, so stride, dilation and line ends cost nothing here.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value
+from convgrad.kernels.factor import TABLE, emit_task
+from convgrad.kernels.piece import PIECE_FIELDS, PieceAt, cut, emit_piece, emit_window
+from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
+from convgrad.kernels.record import FACTOR, FLAG, OUTPUT, Fields, Record, argument
+from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
+from convgrad.kernels.tile import Tile
+from convgrad.kernels.window import Stage, outer_sum, runs, window_axes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.target import Target
+
+WEIGHTED = Fields(
+    (
+        *STAGE_FIELDS,
+        *PIECE_FIELDS,
+        "rows",
+        "row_blocks",
+        "row_panels",  # per block
+        "channels",
+        "channel_block",
+        "channel_blocks",
+        "taps",
+        "offsets",  # per channel of a block and tap: where it lies in the stage
+        "runs",  # of positions that are neighbours in the stage
+        "run_first",
+        "run_place",
+        "run_length",
+        "factor_image",
+        "factor_group",
+        "factor_row",
+        "factor_piece",
+        "out_group",
+        "out_row",
+        "out_channel",
+        "out_offsets",  # per channel of a block and tap
+        "scratch_factor",
+        "scratch_tiles",
+        "checked",
+    )
+)
+
+
+def emit_transpose(code: Code, vectors: list[Value]) -> list[Value]:
+    """A square of numbers transposed in registers: halves of ever smaller squares exchanged."""
+    lanes, vectors = len(vectors), list(vectors)
+    distance = lanes // 2
+    while distance:
+        low = [lane if not lane & distance else lanes + lane - distance for lane in range(lanes)]
+        high = [lane + distance if not lane & distance else lanes + lane for lane in range(lanes)]
+        for first in range(lanes):
+            if not first & distance:
+                a, b = vectors[first], vectors[first + distance]
+                vectors[first] = code.shuffle(a, b, low)
+                vectors[first + distance] = code.shuffle(a, b, high)
+        distance //= 2
+    return vectors
+
+
+def emit_turn(module: Module, number: Number, tile: Tile) -> Code:
+    """turn(to, from, row, rows, count, flag): to[j][r] = from[r*row + j], j < count, r < width.
+
+    Rows from `rows` on are zero. A number that is not finite raises the flag.
+    """
+    code = module.function(
+        "turn",
+        (number.name, "to"),
+        (number.name, "from"),
+        (INTEGER, "row"),
+        (INTEGER, "rows"),
+        (INTEGER, "count"),
+        (TABLE, "flag"),
+    )
+    lanes, kind = tile.lanes, number.vector(tile.lanes)
+    source, target, row = code.pointer("from"), code.pointer("to"), code.integer("row")
+    zero = code.zero(kind)
+    check = code.variable(kind, zero)
+    square = [code.variable(kind, zero) for _ in range(lanes)]
+    with (
+        code.loop(0, code.integer("count"), lanes) as j,
+        code.loop(0, tile.vectors) as vector,
+    ):
+        left = code.integer("count") - j
+        mask = code.lanes_between(0, left, lanes)
+        rows = code.integer("rows") - vector * lanes
+        begin = source.at(vector * lanes * row + j)
+        whole = (left >= lanes) & (rows >= lanes)
+        with code.when(whole):
+            for lane in range(lanes):
+                square[lane].set(begin.vector(lanes, row * lane))
+        with code.unless(whole):
+            for lane in range(lanes):
+                square[lane].set(zero)
+                with code.when(rows > lane):
+                    square[lane].set(begin.masked(lanes, mask, row * lane))
+        vectors = [variable.get() for variable in square]
+        for value in vectors:
+            check.set(code.fma(value, zero, check.get()))
+        # Vectors beyond the count land on positions written later, or on room to spare.
+        for lane, value in enumerate(emit_transpose(code, vectors)):
+            target.store(value, (j + lane) * tile.width + vector * lanes)
+    total = code.total(check.get())
+    spoiled = code.define("i1", f"fcmp uno {number.name} {total.text}, 0.0")
+    with code.when(spoiled):
+        code.pointer("flag").store(code.lift(1))
+    return code
+
+
+def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
+    """weigh(window, factor, offsets, first, place, length, runs, valid, to).
+
+    to[r][v] += sum over positions p of window[place of p + offsets[r]] * factor[p][v].
+    """
+    code = module.function(
+        "weigh",
+        (number.name, "window"),
+        (number.name, "factor"),
+        (TABLE, "offsets"),
+        (TABLE, "first"),
+        (TABLE, "place"),
+        (TABLE, "length"),
+        (INTEGER, "runs"),
+        (INTEGER, "valid"),
+        (number.name, "to"),
+    )
+    lanes, to = tile.lanes, code.pointer("to")
+    rows, vectors = range(tile.rows), range(tile.vectors)
+    sums = {
+        (row, v): code.variable(
+            number.vector(lanes), to.vector(lanes, row * tile.width + v * lanes)
+        )
+        for row in rows
+        for v in vectors
+    }
+    at = [code.pointer("window").at(code.pointer("offsets").load(row)) for row in rows]
+    with code.loop(0, code.integer("runs")) as run:
+        first = code.pointer("first").load(run)
+        length = code.pointer("length").load(run).minimum(code.integer("valid") - first)
+        place = code.pointer("place").load(run)
+        begin = code.pointer("factor").at(first * tile.width)
+        with code.loop(0, length) as j:
+            panel = begin.at(j * tile.width)
+            across = [panel.vector(lanes, v * lanes) for v in vectors]
+            for row in rows:
+                down = code.splat(at[row].load(place + j), lanes)
+                for v in vectors:
+                    sums[row, v].set(code.fma(down, across[v], sums[row, v].get()))
+    for (row, v), total in sums.items():
+        to.store(total.get(), row * tile.width + v * lanes)
+    return code
+
+
+def weighted_text(tile: Tile) -> str:
+    """The nest of this file's title."""
+    module, number = Module(), tile.element
+    stage = emit_stage(module, number, tile.lanes, WEIGHTED)
+    turn = emit_turn(module, number, tile)
+    weigh = emit_weigh(module, number, tile)
+    code = emit_task(module, "weighted", number)
+    record = Record(WEIGHTED, code.pointer("record"))
+    arguments, scratch = code.pointer("arguments"), code.pointer("scratch")
+    rest, at = (
+        code.integer("task") // record["channel_blocks"],
+        code.integer("task") % record["channel_blocks"],
+    )
+    group, row_block = rest // record["row_blocks"], rest % record["row_blocks"]
+    first_row = row_block * record["row_panels"] * tile.width
+    rows = (record["rows"] - first_row).minimum(record["row_panels"] * tile.width)
+    row_panels = (rows + (tile.width - 1)) // tile.width
+    channel = at * record["channel_block"]
+    channels = (record["channels"] - channel).minimum(record["channel_block"])
+    cells = channels * record["taps"]
+    cell_panels = (cells + (tile.rows - 1)) // tile.rows
+    tiles = scratch.at(record["scratch_tiles"])
+    turned = scratch.at(record["scratch_factor"])
+    in_place = record["stage_in_place"] > 0
+    size = tile.rows * tile.width
+    flag = code.choose(
+        record["checked"] > 0, argument(code, arguments, FLAG, INTEGER), code.array(INTEGER, 1)
+    )
+
+    with code.loop(0, row_panels * cell_panels * size, tile.lanes) as j:
+        tiles.store(code.zero(number.vector(tile.lanes)), j)
+    with code.loop(0, record["pieces"]) as number_of_piece:
+        piece = emit_piece(record, number_of_piece)
+        window = emit_window(code, record, arguments, number.name, (piece.image, group)).at(
+            channel * record["window_channel"]
+        )
+        with code.unless(in_place):
+            code.run(stage, scratch, window, record.base, piece.images, channels, piece.begin)
+        source = code.choose(in_place, window.at(piece.begin * record["window_piece"]), scratch)
+        factor = argument(code, arguments, FACTOR, number.name).at(
+            piece.image * record["factor_image"]
+            + group * record["factor_group"]
+            + first_row * record["factor_row"]
+            + piece.begin * record["factor_piece"]
+        )
+        with code.loop(0, row_panels) as panel:
+            _emit_turn_panel(code, record, tile, turn, (factor, turned, flag), (panel, rows), piece)
+            with code.loop(0, cell_panels) as cell:
+                code.run(
+                    weigh,
+                    source,
+                    turned,
+                    record.table("offsets").at(cell * tile.rows),
+                    record.table("run_first"),
+                    record.table("run_place"),
+                    record.table("run_length"),
+                    record["runs"],
+                    piece.valid,
+                    tiles.at((panel * cell_panels + cell) * size),
+                )
+    output = argument(code, arguments, OUTPUT, number.name).at(
+        group * record["out_group"]
+        + first_row * record["out_row"]
+        + channel * record["out_channel"]
+    )
+    with code.loop(0, row_panels) as panel:
+        live = (rows - panel * tile.width).minimum(tile.width)
+        begin = tiles.at(panel * cell_panels * size)
+        with code.loop(0, live) as lane:
+            target = output.at((panel * tile.width + lane) * record["out_row"])
+            with code.loop(0, cells) as cell:
+                value = begin.load(cell * tile.width + lane)
+                target.store(value, record.table("out_offsets").load(cell))
+    return str(module)
+
+
+def _emit_turn_panel(
+    code: Code,
+    record: Record,
+    tile: Tile,
+    turn: Code,
+    arrays: tuple[Pointer, Pointer, Pointer],
+    rows: tuple[Value, Value],
+    piece: PieceAt,
+) -> None:
+    """A panel of the factor, transposed: image after image, each a stretch without gaps."""
+    factor, turned, flag = arrays
+    panel, count = rows
+    stretch = piece.length * record["rest"]
+    with code.loop(0, piece.images) as image:
+        code.run(
+            turn,
+            turned.at(image * stretch * tile.width),
+            factor.at(image * record["factor_image"] + panel * tile.width * record["factor_row"]),
+            record["factor_row"],
+            count - panel * tile.width,
+            stretch,
+            flag,
+        )
+
+
+def weighted_tiles(contraction: Contraction, number: str, target: Target) -> tuple[Tile, ...]:
+    """Tiles two vectors wide, or one where there are few rows."""
+    cells = prod(index.extent for index in contraction.free)
+    rows = prod(index.extent for index in contraction.rows)
+    lanes = Tile(number, target.vector_bytes, 1, 1).element.bits
+    lanes = target.lanes(lanes)
+    wide = target.registers >= 32
+    if rows <= lanes:
+        choice, vectors = ((14, 12, 8, 4) if wide else (8, 4)), 1
+    else:
+        choice, vectors = ((12, 14, 9, 8, 4) if wide else (6, 4)), 2
+    return tuple(
+        Tile(number, lanes, count, vectors) for count in choice if count <= max(cells, min(choice))
+    )
+
+
+def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
+    """Positions are summed over; lanes along the rows."""
+    c, size = contraction, tile.element.bytes
+    reduced = frozenset(index.name for index in c.reduction)
+    if len(c.rows) != 1 or "n" not in reduced:
+        return None
+    axes = window_axes(c, reduced)
+    images, groups, channels = c.window.shape[:3]
+    rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
+    total = images * prod(axis.positions for axis in axes)
+
+    panels = -(-rows // tile.width)
+    row_panels = blocks(panels, max(128 // tile.width, 1))
+    if groups * panels >= 8:
+        row_panels = blocks(panels, max(min(row_panels, groups * panels // 8), 1))
+    row_blocks = -(-panels // row_panels)
+    wish = -(-8 // (groups * row_blocks))
+    most = max(target.l2 // 3 // (row_panels * tile.width * taps * size), 1)
+    channel_block = blocks(channels, max(min(most, -(-channels // wish)), 1))
+    channel_blocks = -(-channels // channel_block)
+    overhead = prod(len(axis.phases) for axis in axes) * prod(axis.step for axis in axes) ** 0
+    room = target.l2 // 4 // (size * max(channel_block * overhead, tile.width))
+    pieces = cut(images, axes, max(min(room, 16 * target.l1 // (tile.width * size)), 64))
+    in_place = all(axis.step == 1 and axis.is_inside for axis in axes)
+    stage = Stage(
+        axes,
+        pieces.piece_images,
+        channel_block,
+        pieces.split,
+        pieces.piece_length,
+        tile.lanes,
+        c.window,
+        in_place,
+    )
+    places = outer_sum(stage.lines, np.arange(stage.positions[-1], dtype=np.int64))
+    _, run_first, run_place, run_length = runs(places, max(places.size, 1))
+    offsets = outer_sum(np.arange(channel_block, dtype=np.int64) * stage.strides[1], stage.taps)
+    cells = channel_block * taps
+    cell_panels = -(-cells // tile.rows)
+    # Cells beyond the last read where the first one does, and are not written out.
+    padded = np.zeros(cell_panels * tile.rows, np.int64)
+    padded[:cells] = offsets
+    scratch_factor = -(-stage.elements // 16) * 16
+    scratch_tiles = scratch_factor + (pieces.positions + tile.lanes) * tile.width
+    scratch = scratch_tiles + row_panels * cell_panels * tile.rows * tile.width
+    names = [axis_name(c, a, reduced) for a in range(len(axes))]
+    record: dict[str, int | NDArray[np.int64]] = {
+        **stage_values(stage),
+        **pieces.values(),
+        "rows": rows,
+        "row_blocks": row_blocks,
+        "row_panels": row_panels,
+        "channels": channels,
+        "channel_block": channel_block,
+        "channel_blocks": channel_blocks,
+        "taps": taps,
+        "offsets": padded,
+        "runs": run_first.size,
+        "run_first": run_first,
+        "run_place": run_place,
+        "run_length": run_length,
+        "factor_image": c.factor.step("n"),
+        "factor_group": c.factor.step("g"),
+        "factor_row": c.factor.step(c.rows[0].name),
+        "factor_piece": c.factor.step(names[pieces.split]),
+        "out_group": c.output.step("g"),
+        "out_row": c.output.step(c.rows[0].name),
+        "out_channel": c.output.step("c"),
+        "out_offsets": out_offsets(c, channel_block),
+        "scratch_factor": scratch_factor,
+        "scratch_tiles": scratch_tiles,
+        "checked": int(not all(axis.is_inside for axis in axes)),
+    }
+    lanes = panels * tile.vectors
+    cycles = (
+        groups
+        * total
+        * (
+            channel_blocks * cell_panels * tile.rows * lanes * (1.0 + 0.6 / tile.vectors)
+            + 8.0 * lanes * channel_blocks
+            + 0.5 * channels * row_blocks
+        )
+        + 2.0 * rows * channels * taps * groups
+    )
+    return Plan(
+        sum=c,
+        kernel=Kernel("weighted", tile),
+        loops=(
+            Loop("group", groups, how="parallel"),
+            Loop("row block", row_blocks, how="parallel"),
+            Loop("channel", channels, channel_block, "parallel"),
+            Loop("piece", pieces.number, how=f"{pieces.positions} positions"),
+            Loop("row panel", row_panels, how=f"transpose {tile.width} rows"),
+            Loop("channel, tap", cells, tile.rows, str(tile)),
+            Loop("position", pieces.positions),
+        ),
+        steps=(Step("weighted", groups * row_blocks * channel_blocks),),
+        fields=WEIGHTED,
+        record=record,
+        shared=0,
+        scratch=(scratch + 2 * tile.lanes) * size,
+        cycles=float(cycles),
+    )
+
+
+def axis_name(contraction: Contraction, axis: int, names: frozenset[str]) -> str:
+    """The position index of a spatial axis."""
+    subscript = contraction.window.subscripts[3 + axis]
+    return next(name for name, _ in subscript.terms if name in names)
+
+
+def out_offsets(contraction: Contraction, channels: int) -> NDArray[np.int64]:
+    """Where the output's channels and taps lie, the last axis fastest."""
+    c = contraction
+    free = {index.name for index in c.free} - {"c"}
+    taps = [
+        name for subscript in c.window.subscripts[3:] for name, _ in subscript.terms if name in free
+    ]
+    return c.output.origin + outer_sum(
+        np.arange(channels, dtype=np.int64) * c.output.step("c"),
+        *(np.arange(c.extent(name), dtype=np.int64) * c.output.step(name) for name in taps),
+    )
+
+
+WEIGHTED_ALGORITHM = Algorithm(
+    name="weighted",
+    summary="sum over positions, lanes along the rows: the factor transposed, the window as it is",
+    functions=("weighted",),
+    text=weighted_text,
+    tiles=weighted_tiles,
+    plan=weighted_plan,
+)

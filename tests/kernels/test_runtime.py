@@ -1,0 +1,272 @@
+"""Threads, processes, memory and the cache of compiled code."""
+
+# ruff: noqa: D103  the names say what is tested
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from oracle import passes
+from shapes import arrays, layer
+
+from convgrad.errors import ConvgradError
+from convgrad.kernels import (
+    arena,
+    cache,
+    compile,  # noqa: A004
+    forget,
+    get_num_threads,
+    run,
+    set_num_threads,
+)
+
+MADE = layer((20, 20), 24, 32, 3, padding=1)
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    before = get_num_threads()
+    set_num_threads(2)
+    yield
+    set_num_threads(before)
+
+
+def forward():
+    x, w, dz = arrays(MADE, 4)
+    return run("forward", MADE, x, w), passes(MADE, x, w, dz)[0]
+
+
+def test_concurrent_callers_get_their_own_results():
+    x, w, dz = arrays(MADE, 4)
+    expected = passes(MADE, x, w, dz)[0]
+    wrong = []
+
+    def call(factor):
+        wrong.extend(
+            factor
+            for _ in range(30)
+            if not np.array_equal(run("forward", MADE, x * factor, w), expected * factor)
+        )
+
+    threads = [threading.Thread(target=call, args=(np.float32(n),)) for n in range(1, 6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_the_number_of_threads_may_change_while_others_call():
+    x, w, dz = arrays(MADE, 4)
+    expected = passes(MADE, x, w, dz)[0]
+    stop, wrong = threading.Event(), []
+
+    def call():
+        while not stop.is_set():
+            if not np.array_equal(run("forward", MADE, x, w), expected):
+                wrong.append(1)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    for threads in (1, 3, 2, 5, 1, 2):
+        set_num_threads(threads)
+        run("forward", MADE, x, w)
+    stop.set()
+    caller.join()
+    assert not wrong
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_less_than_one_thread_is_refused(threads):
+    with pytest.raises(ConvgradError, match="not a number of threads"):
+        set_num_threads(threads)
+
+
+def child(queue):
+    got, expected = forward()
+    queue.put(bool(np.array_equal(got, expected)))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_process_has_threads_of_its_own(method):
+    forward()
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    process = context.Process(target=child, args=(queue,))
+    process.start()
+    assert queue.get(timeout=60)
+    process.join(60)
+    assert process.exitcode == 0
+
+
+def script(text, *, wait=True):
+    prelude = f"""
+        import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+        import numpy as np
+        from shapes import arrays, layer
+        from convgrad.kernels import run
+        made = layer((40, 40), 64, 64, 3, padding=1)
+        x, w, dz = arrays(made, 8)
+        run("forward", made, x, w)
+    """
+    code = textwrap.dedent(prelude) + textwrap.dedent(text)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "CONVGRAD_NUM_THREADS": "2"},
+    )
+    if not wait:
+        return process
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_the_interpreter_ends_quietly_with_workers_waiting():
+    assert script("print('done')") == (0, "done\n", "")
+
+
+def test_the_interpreter_ends_while_another_thread_computes():
+    code, out, err = script(
+        """
+        import threading
+        def forever():
+            while True:
+                run("forward", made, x, w)
+        threading.Thread(target=forever, daemon=True).start()
+        print('done')
+        """
+    )
+    assert (code, out, err) == (0, "done\n", "")
+
+
+def test_an_interrupt_stops_between_two_calls_and_leaves_the_pool_usable():
+    process = script(
+        """
+        last = run("forward", made, x, w)
+        print('ready', flush=True)
+        try:
+            while True:
+                last = run("forward", made, x, w)
+        except KeyboardInterrupt:
+            again = run("forward", made, x, w)
+            print(bool((again == last).all()))
+        """,
+        wait=False,
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert out == "True\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    place = tmp_path / "objects"
+    monkeypatch.setenv("CONVGRAD_CACHE_DIR", str(place))
+    monkeypatch.setattr(compile, "_LOADED", {})
+    forget()
+    yield place
+    forget()
+
+
+def test_compiled_code_is_kept_on_disk_in_a_private_folder(folder):
+    got, expected = forward()
+    np.testing.assert_array_equal(got, expected)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert not [path for path in folder.iterdir() if path.name.startswith("part-")]
+    entries = list(folder.iterdir())
+    assert entries
+    assert all(cache.read(path.name) for path in entries)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "foreign"])
+def test_a_damaged_entry_is_compiled_anew(folder, damage, monkeypatch):
+    forward()
+    for path in folder.iterdir():
+        data = bytearray(path.read_bytes())
+        if damage == "flip":
+            data[len(data) // 2] ^= 1
+        elif damage == "cut":
+            del data[len(data) // 2 :]
+        elif damage == "empty":
+            data.clear()
+        else:
+            data[:] = b"\x7fELF" + bytes(1000)
+        path.write_bytes(bytes(data))
+        assert cache.read(path.name) is None
+    monkeypatch.setattr(compile, "_LOADED", {})
+    forget()
+    got, expected = forward()
+    np.testing.assert_array_equal(got, expected)
+    assert all(cache.read(path.name) for path in folder.iterdir())
+
+
+def test_a_folder_that_others_can_write_to_is_not_used(folder):
+    folder.mkdir()
+    folder.chmod(0o777)
+    got, expected = forward()
+    np.testing.assert_array_equal(got, expected)
+    assert not list(folder.iterdir())
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.setenv("CONVGRAD_CACHE_DIR", str(blocked / "below"))
+    monkeypatch.setattr(compile, "_LOADED", {})
+    forget()
+    got, expected = forward()
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_clearing_the_cache_removes_its_entries(folder):
+    forward()
+    assert cache.clear() > 0
+    assert not list(folder.iterdir())
+
+
+def test_the_arena_keeps_no_more_than_its_bound():
+    kept = arena.Arena(bound=1 << 20)
+    with kept.borrow(1 << 16) as first:
+        assert first % 64 == 0
+    with kept.borrow(1 << 16) as second:
+        assert second == first
+    with kept.borrow(1 << 21):
+        pass
+    assert kept.idle <= 1 << 20
+
+
+def test_memory_does_not_grow_over_many_calls():
+    small = layer((8, 8), 4, 4, 3)
+    x, w, _ = arrays(small, 1)
+    pages = Path("/proc/self/statm")
+
+    def resident():
+        return int(pages.read_text().split()[1])
+
+    for _ in range(500):
+        run("forward", small, x, w)
+    before = resident()
+    for _ in range(10_000):
+        run("forward", small, x, w)
+    assert resident() - before < 256
+
+
+def test_a_layer_too_large_for_memory_says_so():
+    huge = layer((1,), 1, 1 << 40, 1, transposed=True)
+    x = np.ones((1, 1, 1), np.float32)
+    w = np.broadcast_to(np.float32(1), (1, 1, 1))
+    with pytest.raises(MemoryError):
+        run("forward", huge, x, w)
