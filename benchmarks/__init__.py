@@ -1,0 +1,1 @@
+"""Measurements of convgrad beside other libraries: `python -m benchmarks layers`."""

@@ -1,0 +1,32 @@
+"""The benchmarks' command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from benchmarks import layers
+
+
+def main() -> None:
+    """Parse the arguments and measure."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("layers", help="every layer and pass, beside PyTorch")
+    one.add_argument("--only", default="", help="cases whose name or kind holds this text")
+    one.add_argument("--quick", action="store_true", help="the few cases that stand for all")
+    one.add_argument("--rounds", type=int, default=5, help="turns that each side gets")
+    one.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    one.add_argument("--fresh", action="store_true", help="measure with default malloc too")
+    one.add_argument("--no-torch", action="store_true", help="measure convgrad alone")
+    one.add_argument("--out", type=Path, default=Path("benchmarks/results/layers.json"))
+    given = parser.parse_args()
+    layers.main(
+        only=given.only, quick=given.quick, rounds=given.rounds, threads=given.threads,
+        out=given.out, fresh=given.fresh, torch=not given.no_torch,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
