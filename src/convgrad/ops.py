@@ -1,0 +1,420 @@
+"""The passes of a convolution on NumPy arrays.
+
+    z  = conv(x, w, b)                      dx, dw, db = conv_backward(dz, x, w)
+    z  = conv_transpose(x, w, b)            dx = conv_input_grad(dz, w, input_size=...)
+    db = conv_bias_grad(dz)                 dw = conv_weight_grad(dz, x, kernel_size=...)
+
+x is (N, C, *spatial), w (K, C/groups, *kernel), transposed (C, K/groups, *kernel), b (K,) or
+(K, *output), as in PyTorch. Any number of spatial axes. The result has the type of the arrays:
+floats, or integers, for which it is exact.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convgrad import reference
+from convgrad.arrays import (
+    Array,
+    check_rank,
+    check_shape,
+    layer_from_shapes,
+    legal_input_sizes,
+    narrowed,
+    taken,
+    widened,
+)
+from convgrad.errors import ArrayError, LayerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convgrad.convolution import Convolution, Each, Padding
+
+
+def conv(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: Each = 1,
+    padding: Padding = 0,
+    dilation: Each = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    flipped: bool = False,
+) -> Array:
+    """The forward pass of a convolution layer.
+
+    Args:
+        x: the input, (N, C, *spatial).
+        w: the weights, (K, C/groups, *kernel).
+        b: a bias for each filter, (K,), or for each output position, (K, *output).
+        stride: positions from one window to the next, one number or one for each axis.
+        padding: see `Convolution`.
+        dilation: positions from one tap to the next; 1 means none.
+        groups: the channels and filters fall into so many groups that do not mix.
+        padding_mode: "zeros", "reflect", "replicate" or "circular".
+        flipped: whether the kernel runs backwards, as in a true convolution.
+
+    Returns: z, (N, K, *output).
+
+    Raises:
+        LayerError: where there is no such layer.
+        ArrayError: where the arrays do not belong to it.
+
+    Notes: z[n,k,o] = b[k] + sum(c,t) x[n,c,s*o+d*t-p] * w[k,c,t]
+
+    >>> x = np.arange(1, 7).reshape(1, 1, 6)
+    >>> conv(x, np.array([[[1, 10, 100]]]), stride=2, padding=1)
+    array([[[210, 432, 654]]])
+    """
+    arrays = taken(x=x, w=w, b=b)
+    x, w = arrays[:2]
+    check_rank("x", x)
+    check_rank("w", w, x.ndim - 2)
+    layer = layer_from_shapes(
+        x.shape[2:],
+        x.shape[1],
+        w.shape,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        padding_mode=padding_mode,
+        flipped=flipped,
+    )
+    return _with_bias(layer, reference.forward(layer, x, w), arrays[2] if b is not None else None)
+
+
+def conv_transpose(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: Each = 1,
+    padding: Padding = 0,
+    output_padding: Each = 0,
+    dilation: Each = 1,
+    groups: int = 1,
+    flipped: bool = False,
+) -> Array:
+    """The forward pass of a transposed convolution layer.
+
+    Args:
+        x: the input, (N, C, *spatial).
+        w: the weights, (C, K/groups, *kernel).
+        b: a bias for each filter, (K,), or for each output position, (K, *output).
+        stride: output positions from one input to the next.
+        padding: positions cut off the output.
+        output_padding: positions added at the far end of the output.
+        dilation: positions from one tap to the next; 1 means none.
+        groups: the channels and filters fall into so many groups that do not mix.
+        flipped: whether the kernel runs backwards.
+
+    Returns: z, (N, K, *output) with output = (input-1)*s - padding + extent + output_padding.
+
+    Raises:
+        LayerError: where there is no such layer.
+        ArrayError: where the arrays do not belong to it.
+
+    Notes: z[n,k,o] = b[k] + sum(c,t : s divides o+p-d*t) x[n,c,(o+p-d*t)/s] * w[c,k,t]: the input
+        gradient of the convolution with the same numbers [Dumoulin & Visin 2016].
+
+    >>> conv_transpose(np.array([[[1, 2]]]), np.array([[[1, 10, 100]]]), stride=2)
+    array([[[  1,  10, 102,  20, 200]]])
+    """
+    arrays = taken(x=x, w=w, b=b)
+    x, w = arrays[:2]
+    check_rank("x", x)
+    check_rank("w", w, x.ndim - 2)
+    layer = layer_from_shapes(
+        x.shape[2:],
+        x.shape[1],
+        w.shape,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        transposed=True,
+        output_padding=output_padding,
+        flipped=flipped,
+    )
+    return _with_bias(layer, reference.forward(layer, x, w), arrays[2] if b is not None else None)
+
+
+def conv_input_grad(
+    dz: Array,
+    w: Array,
+    *,
+    input_size: Each,
+    stride: Each = 1,
+    padding: Padding = 0,
+    dilation: Each = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    flipped: bool = False,
+    transposed: bool = False,
+    output_padding: Each = 0,
+) -> Array:
+    """The gradient of the loss by the input of a layer.
+
+    Args:
+        dz: the gradient at the output, (N, K, *output).
+        w: the weights of the layer.
+        input_size: the spatial sizes of x: with a stride several give the same output.
+        stride: and the further options: those of the layer; see `conv` and `conv_transpose`.
+        padding: see there.
+        dilation: see there.
+        groups: see there.
+        padding_mode: see there.
+        flipped: see there.
+        transposed: whether the layer is a transposed one.
+        output_padding: see there.
+
+    Returns: dx, (N, C, *input_size).
+
+    Raises:
+        LayerError: where there is no such layer.
+        ArrayError: where dz is not of its output; the legal input sizes are named.
+
+    Notes: dx[n,c,i] = sum(k,t : s divides i+p-d*t) dz[n,k,(i+p-d*t)/s] * w[k,c,t]
+
+    >>> dz = np.array([[[1, 2, 3]]])
+    >>> conv_input_grad(dz, np.array([[[1, 10, 100]]]), input_size=6, stride=2, padding=1)
+    array([[[ 10, 102,  20, 203,  30, 300]]])
+    """
+    dz, w = taken(dz=dz, w=w)
+    check_rank("dz", dz)
+    check_rank("w", w, dz.ndim - 2)
+    layer = layer_from_shapes(
+        _sizes("input_size", input_size, dz.ndim - 2),
+        w.shape[0] if transposed else w.shape[1] * groups,
+        w.shape,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        padding_mode=padding_mode,
+        flipped=flipped,
+        transposed=transposed,
+        output_padding=output_padding,
+    )
+    _check_output(layer, dz)
+    return reference.input_gradient(layer, dz, w)
+
+
+def conv_weight_grad(
+    dz: Array,
+    x: Array,
+    *,
+    kernel_size: Each,
+    stride: Each = 1,
+    padding: Padding = 0,
+    dilation: Each = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    flipped: bool = False,
+    transposed: bool = False,
+    output_padding: Each = 0,
+) -> Array:
+    """The gradient of the loss by the weights of a layer.
+
+    Args:
+        dz: the gradient at the output, (N, K, *output).
+        x: the input of the layer, (N, C, *spatial).
+        kernel_size: the taps of the layer: with a stride several give the same output.
+        stride: and the further options: those of the layer; see `conv` and `conv_transpose`.
+        padding: see there.
+        dilation: see there.
+        groups: see there.
+        padding_mode: see there.
+        flipped: see there.
+        transposed: whether the layer is a transposed one.
+        output_padding: see there.
+
+    Returns: dw, of the shape of w, summed over the batch.
+
+    Raises:
+        LayerError: where there is no such layer.
+        ArrayError: where the arrays do not belong to it.
+
+    Notes: dw[k,c,t] = sum(n,o) dz[n,k,o] * x[n,c,s*o+d*t-p]
+
+    >>> dz, x = np.array([[[1, 2, 3]]]), np.arange(1, 7).reshape(1, 1, 6)
+    >>> conv_weight_grad(dz, x, kernel_size=3, stride=2, padding=1)
+    array([[[16, 22, 28]]])
+    """
+    dz, x = taken(dz=dz, x=x)
+    check_rank("x", x)
+    check_rank("dz", dz, x.ndim - 2)
+    kernel = _sizes("kernel_size", kernel_size, x.ndim - 2)
+    channels = (x.shape[1], dz.shape[1] // groups) if transposed else (dz.shape[1], x.shape[1])
+    shape = channels if transposed else (channels[0], channels[1] // groups)
+    if groups > 0 and (dz.shape[1] % groups or x.shape[1] % groups):
+        shape = channels  # no such layer: let it say so
+    layer = layer_from_shapes(
+        x.shape[2:],
+        x.shape[1],
+        (*shape, *kernel),
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        padding_mode=padding_mode,
+        flipped=flipped,
+        transposed=transposed,
+        output_padding=output_padding,
+    )
+    _check_batch(dz, x)
+    _check_output(layer, dz)
+    return reference.weight_gradient(layer, dz, x)
+
+
+def conv_bias_grad(dz: Array, *, bias: str = "filter") -> Array:
+    """The gradient of the loss by the bias of a layer.
+
+    Args:
+        dz: the gradient at the output, (N, K, *output).
+        bias: "filter" for one bias per filter, "position" for one per output position.
+
+    Returns: db, (K,) or (K, *output).
+
+    Raises:
+        ArrayError: where dz has no spatial axis or is not of numbers.
+
+    Notes: db[k] = sum(n,o) dz[n,k,o]
+
+    >>> conv_bias_grad(np.ones((2, 3, 4), int))
+    array([8, 8, 8])
+    """
+    (dz,) = taken(dz=dz)
+    check_rank("dz", dz)
+    if bias not in {"filter", "position"}:
+        raise LayerError(f"bias={bias!r} is unknown", expected="'filter' or 'position'")
+    axes = (0, *range(2, dz.ndim)) if bias == "filter" else (0,)
+    (wide, _) = widened(dz, np.ones(1, dz.dtype), prod(dz.shape[axis] for axis in axes))
+    return narrowed(np.asarray(wide.sum(axis=axes)), dz.dtype)
+
+
+def conv_backward(
+    dz: Array,
+    x: Array,
+    w: Array,
+    *,
+    stride: Each = 1,
+    padding: Padding = 0,
+    dilation: Each = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    flipped: bool = False,
+    transposed: bool = False,
+    output_padding: Each = 0,
+    bias: str = "filter",
+) -> tuple[Array, Array, Array]:
+    """The backward pass of a layer: all three gradients.
+
+    Args:
+        dz: the gradient at the output, (N, K, *output).
+        x: the input of the layer, (N, C, *spatial).
+        w: the weights of the layer.
+        stride: and the further options: those of the layer; see `conv` and `conv_transpose`.
+        padding: see there.
+        dilation: see there.
+        groups: see there.
+        padding_mode: see there.
+        flipped: see there.
+        transposed: whether the layer is a transposed one.
+        output_padding: see there.
+        bias: "filter" or "position"; see `conv_bias_grad`.
+
+    Returns: (dx, dw, db), of the shapes of x, w and b.
+
+    Raises:
+        LayerError: where there is no such layer.
+        ArrayError: where the arrays do not belong to it.
+
+    >>> dz, x = np.array([[[1, 2, 3]]]), np.arange(1, 7).reshape(1, 1, 6)
+    >>> dx, dw, db = conv_backward(dz, x, np.array([[[1, 10, 100]]]), stride=2, padding=1)
+    >>> dx, dw, db
+    (array([[[ 10, 102,  20, 203,  30, 300]]]), array([[[16, 22, 28]]]), array([6]))
+    """
+    dz, x, w = taken(dz=dz, x=x, w=w)
+    check_rank("x", x)
+    check_rank("w", w, x.ndim - 2)
+    check_rank("dz", dz, x.ndim - 2)
+    layer = layer_from_shapes(
+        x.shape[2:],
+        x.shape[1],
+        w.shape,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        padding_mode=padding_mode,
+        flipped=flipped,
+        transposed=transposed,
+        output_padding=output_padding,
+    )
+    _check_batch(dz, x)
+    _check_output(layer, dz)
+    return (
+        reference.input_gradient(layer, dz, w),
+        reference.weight_gradient(layer, dz, x),
+        conv_bias_grad(dz, bias=bias),
+    )
+
+
+def _with_bias(layer: Convolution, z: Array, b: Array | None) -> Array:
+    if b is None:
+        return z
+    if b.shape == (layer.filters,):
+        b = b.reshape(-1, *(1,) * layer.rank)
+    elif b.shape != (layer.filters, *layer.output_size):
+        raise ArrayError(
+            "b does not belong to this layer",
+            got=f"shape {b.shape}",
+            expected=f"{(layer.filters,)}, or {(layer.filters, *layer.output_size)} untied",
+        )
+    wide, bias = widened(z, b, 2)
+    return narrowed(wide + bias, z.dtype)
+
+
+def _check_output(layer: Convolution, dz: Array) -> None:
+    if dz.shape[2:] != layer.output_size:
+        legal = legal_input_sizes(layer.input_sizes(dz.shape[2:]))
+        raise ArrayError(
+            "dz does not have the layer's output size",
+            got=f"{_x(dz.shape[2:])}, from an input of {_x(layer.input_size)}",
+            expected=_x(layer.output_size),
+            mend=f"an output of {_x(dz.shape[2:])} needs an input of {legal}",
+        )
+    check_shape("dz", dz, (dz.shape[0], layer.filters, *layer.output_size))
+
+
+def _check_batch(dz: Array, x: Array) -> None:
+    if dz.shape[0] != x.shape[0]:
+        raise ArrayError(
+            "dz and x have different batches",
+            got=f"{dz.shape[0]} and {x.shape[0]} instances",
+            expected="one number of instances",
+        )
+
+
+def _sizes(name: str, sizes: Each, rank: int) -> tuple[int, ...]:
+    """One size for every axis, or one for each."""
+    found = (sizes,) * rank if isinstance(sizes, int) else tuple(sizes)
+    if len(found) != rank:
+        raise ArrayError(
+            f"{name} has {len(found)} sizes for {rank} spatial axes",
+            got=f"{name}={found}",
+            expected=f"{rank} numbers: the spatial sizes only",
+        )
+    return found
+
+
+def _x(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes))
