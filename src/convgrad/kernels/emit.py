@@ -172,7 +172,7 @@ class Pointer:
             (
                 Value(self.code, POINTER, self.at(index).text),
                 Value(self.code, "i32", "0"),
-                Value(self.code, "i32", "3"),
+                Value(self.code, "i32", "2"),
                 Value(self.code, "i32", "1"),
             ),
         )

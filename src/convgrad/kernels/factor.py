@@ -88,14 +88,14 @@ def emit_factor(module: Module, number: Number, rows: int, fields: Fields) -> Co
     count = (record["rows"] - first).minimum(rows)
     step, zero = record["factor_row"], code.zero(number.name)
     checks = [code.variable(number.name, zero) for _ in range(rows)]
-    for row in range(rows):
-        begin = source.at((first + row) * step)
-        with code.when(count > row), code.loop(0, record["reduction"]) as k:
-            value = begin.load(record.table("factor_offsets").load(k))
-            target.store(value, k * rows + row)
+    # Rows beyond the last are read where the last one is, and replaced by zero.
+    begins = [source.at((first + (count - 1).minimum(row)) * step) for row in range(rows)]
+    with code.loop(0, record["reduction"]) as k:
+        offset, end = record.table("factor_offsets").load(k), target.at(k * rows)
+        for row in range(rows):
+            value = begins[row].load(offset)
             checks[row].set(code.fma(value, zero, checks[row].get()))
-        with code.unless(count > row), code.loop(0, record["reduction"]) as k:
-            target.store(zero, k * rows + row)
+            end.store(code.select(count > row, value, zero), row)
     total = zero
     for check in checks:
         value = check.get()

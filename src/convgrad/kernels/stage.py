@@ -139,22 +139,27 @@ def _emit_line(
     target, source = ends
     first, last, width = span
     zero = code.zero(number.vector(lanes))
-    with code.loop(0, width, lanes) as j:
-        whole = (j >= first) & (j + lanes <= last)
-        plain = whole & step.equals(1)
-        # One element more must be legal: two vectors are read, and the last lane is not used.
-        paired = (j >= first) & (j + lanes < last) & step.equals(2)
-        with code.when(plain):
+    # Zeros first, in whole vectors; what they cover too much of is copied over.
+    with code.loop(0, first, lanes) as j:
+        target.store(zero, j)
+    with code.loop(last // lanes * lanes, width, lanes) as j:
+        target.store(zero, j)
+    with code.when(step.equals(1)):
+        with code.loop(first, last - (lanes - 1), lanes) as j:
             target.store(source.vector(lanes, j), j)
-        with code.when(paired):
-            even = source.vector(lanes, j * 2)
-            odd = source.vector(lanes, j * 2 + lanes)
-            target.store(code.shuffle(even, odd, range(0, 2 * lanes, 2)), j)
-        with code.unless(plain | paired):
-            target.store(zero, j)
-            with code.when(step.equals(1)):
-                mask = code.lanes_between(first - j, last - j, lanes)
-                target.store(source.masked(lanes, mask, j), j)
-            begin, end = j.maximum(first), (j + lanes).minimum(last)
-            with code.unless(step.equals(1)), code.loop(begin, end) as one:
-                target.store(source.load(one * step), one)
+        # The rest as one vector that ends where the line ends; short lines under a mask.
+        with code.when(last - first >= lanes):
+            target.store(source.vector(lanes, last - lanes), last - lanes)
+        with code.when((last > first) & (last - first < lanes)):
+            mask = code.lanes_between(0, last - first, lanes)
+            target.store_masked(source.masked(lanes, mask, first), lanes, mask, first)
+    with code.unless(step.equals(1)):
+        done = code.variable(INTEGER, first)
+        with code.when(step.equals(2)):
+            # Two vectors are read for one: the last lane, unused, must be inside as well.
+            with code.loop(first, last - lanes, lanes) as j:
+                even, odd = source.vector(lanes, j * 2), source.vector(lanes, j * 2 + lanes)
+                target.store(code.shuffle(even, odd, range(0, 2 * lanes, 2)), j)
+                done.set(j + lanes)
+        with code.loop(done.get(), last) as j:
+            target.store(source.load(j * step), j)
