@@ -46,6 +46,7 @@ def layers(features):
         shared |= {"channels": 4}
     yield Layer(**shared)
     yield Layer(**shared | {"height": 7, "width": 6})
+    yield Layer(**shared | {"filters": 2 if "groups" in features else 1})
     if "stride" in features:
         yield Layer(**shared, stride=(2, 2))
         yield Layer(**shared | {"height": 9, "width": 8}, stride=(3, 3))

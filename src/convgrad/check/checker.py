@@ -1,0 +1,57 @@
+"""Checking a file: read it, find the backward passes, run each in a child, judge."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from convgrad.check.conventions.search import Wishes
+from convgrad.check.judge import judge
+from convgrad.check.report import FileReport, PassReport
+from convgrad.check.sandbox import Code, Limits, Sandbox
+from convgrad.check.source import SourceError, find_targets, read_source
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a file is checked.
+
+    Attributes:
+        wishes: parts of the convention that the user has set.
+        limits: what the code may use.
+        run_module: run statements at the top level of the file too.
+    """
+
+    wishes: Wishes = field(default_factory=Wishes)
+    limits: Limits = field(default_factory=Limits)
+    run_module: bool = False
+
+
+def check_file(
+    path: str | Path, name: str | None = None, options: Options | None = None
+) -> FileReport:
+    """The verdict on every backward pass of a file, or on the one that is named.
+
+    Args:
+        path: a Python file or a notebook.
+        name: a class or a function in it; by default all that look like a convolution.
+        options: limits, and parts of the calling convention that are known.
+    Returns: the report; a file that cannot be read is a report with an error, never an exception.
+    """
+    options = options or Options()
+    started = time.monotonic()
+    path = Path(path)
+    try:
+        source = read_source(path)
+        targets = find_targets(source, name)
+    except SourceError as error:
+        return FileReport(str(path), error=str(error), seconds=time.monotonic() - started)
+    code = Code(
+        source.text, str(path), str(path.resolve().parent), options.run_module, source.python2
+    )
+    reports: list[PassReport] = []
+    with Sandbox(code, options.limits) as sandbox:
+        for target in targets:
+            reports.append(judge(target, source, sandbox, options.wishes))
+    return FileReport(str(path), tuple(reports), seconds=time.monotonic() - started)

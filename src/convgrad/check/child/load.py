@@ -1,0 +1,207 @@
+"""The code under test as a namespace: its definitions, without the statements that only run.
+
+A file is read for its functions and classes. Statements at the top level (training loops, plots,
+downloads) are left out unless the whole module is wanted. Modules that are not installed become
+stand-ins that fail only when they are used.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib.abc
+import sys
+import types
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
+from typing import Any
+
+_PLAIN_CALLS = frozenset(
+    {
+        "array", "asarray", "zeros", "ones", "eye", "arange", "sqrt", "default_rng", "RandomState",
+        "getLogger", "namedtuple", "TypeVar", "NewType", "float32", "float64", "finfo", "dtype",
+        "tuple", "list", "dict", "set", "frozenset", "range", "int", "float", "partial", "lru_cache",
+    }
+)  # fmt: skip
+
+
+class Missing:
+    """Stands for a module that is not installed, and for every name in it."""
+
+    loading = True
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+        self.__path__: list[str] = []
+
+    def __getattr__(self, name: str) -> Missing:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Missing(f"{self.__name__}.{name}")
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        return ()
+
+    def __call__(self, *values: Any, **options: Any) -> Any:
+        if len(values) == 1 and not options and callable(values[0]):
+            return values[0]  # a decorator, such as numba.njit
+        if Missing.loading:
+            return self
+        raise ImportError(f"{self.__name__} is not installed here")
+
+
+def definitions_only(tree: ast.Module) -> ast.Module:
+    """The module without the statements that only run: training, plots, downloads."""
+    kept = [s for s in tree.body if _defines(s)]
+    return ast.Module(body=kept, type_ignores=[])
+
+
+def _defines(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.ClassDef():
+            return True
+        case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+            return _is_plain(value)
+        case ast.Try(body=body):
+            return all(_defines(s) for s in body)
+        case ast.If(test=test, body=body, orelse=orelse):
+            main = "__name__" in ast.unparse(test)
+            return not main and _is_plain(test) and all(_defines(s) for s in (*body, *orelse))
+    return False
+
+
+def _is_plain(expression: ast.expr) -> bool:
+    for node in ast.walk(expression):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
+                if name not in _PLAIN_CALLS:
+                    return False
+            case ast.Call() | ast.Await() | ast.Yield() | ast.YieldFrom():
+                return False
+    return True
+
+
+class _Python2Division(ast.NodeTransformer):
+    """`/` between integers gives an integer, as in Python 2."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Div):
+            return node
+        function = ast.Name(id="divide_as_python_2", ctx=ast.Load())
+        call = ast.Call(func=function, args=[node.left, node.right], keywords=[])
+        return ast.copy_location(call, node)
+
+
+def _divide(a: Any, b: Any) -> Any:
+    return a // b if isinstance(a, int) and isinstance(b, int) else a / b
+
+
+class _Neighbours(importlib.abc.MetaPathFinder):
+    """Modules beside the file: read for their definitions too. All others: stand-ins."""
+
+    def __init__(self, folder: str, own: set[str], *, run: bool) -> None:
+        self._folder, self._own, self._run = Path(folder), own, run
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        del target
+        places = [Path(p) for p in path] if path else [self._folder]
+        tail = name.rpartition(".")[2]
+        for place in places:
+            for candidate in (place / f"{tail}.py", place / tail / "__init__.py"):
+                if candidate.is_file():
+                    loader = _FilteredLoader(name, str(candidate))
+                    loader.run = self._run
+                    self._own.add(name)
+                    is_package = candidate.name == "__init__.py"
+                    spec = ModuleSpec(name, loader, origin=str(candidate), is_package=is_package)
+                    spec.has_location = True
+                    if is_package:
+                        spec.submodule_search_locations = [str(candidate.parent)]
+                    return spec
+            if (place / tail).is_dir() and any((place / tail).glob("*.py")):
+                spec = ModuleSpec(name, None, is_package=True)
+                spec.submodule_search_locations = [str(place / tail)]
+                return spec
+        return None
+
+
+class _FilteredLoader(SourceFileLoader):
+    run = False
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        path = self.get_filename(fullname)
+        source = Path(path).read_text(encoding="utf-8", errors="replace")
+        return _compile(source, path, run=self.run, python2=False)
+
+
+def _compile(source: str, path: str, *, run: bool, python2: bool) -> types.CodeType:
+    tree = ast.parse(source, path)
+    if not run:
+        tree = definitions_only(tree)
+    if python2:
+        tree = _Python2Division().visit(tree)
+    return compile(ast.fix_missing_locations(tree), path, "exec")
+
+
+def _import_or_stand_in(real: Any, own: set[str]) -> Any:
+    def import_module(
+        name: str,
+        globals: Any = None,  # noqa: A002
+        locals: Any = None,  # noqa: A002
+        fromlist: Any = (),
+        level: int = 0,
+    ) -> Any:
+        try:
+            return real(name, globals, locals, fromlist, level)
+        except Exception:  # broken installations raise all kinds of errors
+            if (globals or {}).get("__name__") not in own:
+                raise
+            if level:  # `from .layer import Layer` in a file that is not part of a package
+                try:
+                    return real(name, globals, locals, fromlist, 0)
+                except (ImportError, ValueError, TypeError):
+                    pass
+            if not Missing.loading:
+                raise
+            return Missing(name or "package")
+
+    return import_module
+
+
+def load(
+    source: str, path: str, folder: str, *, run: bool = False, python2: bool = False
+) -> dict[str, Any]:
+    """The names that the source defines.
+
+    Args:
+        source: the text of the module.
+        path: what tracebacks call it.
+        folder: where its own modules are looked up.
+        run: run the statements at the top level too.
+        python2: integers divide as in Python 2, and `xrange` and `unicode` exist.
+    """
+    Missing.loading = True
+    own = {"checked"}
+    sys.meta_path.append(_Neighbours(folder, own, run=run))
+    module = types.ModuleType("checked")
+    module.__file__ = path
+    sys.modules["checked"] = module
+    namespace = module.__dict__
+    real = builtins.__import__
+    builtins.__import__ = _import_or_stand_in(real, own)
+    if python2:
+        for name, value in (
+            ("xrange", range),
+            ("unicode", str),
+            ("long", int),
+            ("raw_input", input),
+        ):
+            setattr(builtins, name, value)
+        namespace["divide_as_python_2"] = _divide
+    try:
+        exec(_compile(source, path, run=run, python2=python2), namespace)  # noqa: S102
+    finally:
+        builtins.__import__ = real
+        Missing.loading = False
+    return namespace

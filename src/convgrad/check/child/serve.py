@@ -1,0 +1,271 @@
+"""The child's loop: read a program, run its steps on the code under test, answer with raw values.
+
+A program is a list of steps, each a dictionary with the key "do":
+
+    load      the source; afterwards its names can be called
+    let       keep a value under a name
+    call      a function, a class or a method; the result is kept under "save"
+    get       a value inside a kept one, by a path of attributes and items
+    set       write a value there; "inplace" copies into the array that is there
+    describe  every array inside a kept value, with its path
+    forget    drop all kept values
+
+It stops at the first step that fails and answers with the results so far and the failure.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import sys
+import traceback
+import warnings
+from typing import Any
+
+import numpy as np
+
+from . import load, wire
+
+_ASARRAY, _NDARRAY, _FULL, _COPY = np.asarray, np.ndarray, np.full, np.ndarray.copy
+DEEPEST, MOST = 4, 256
+
+
+class Recorder:
+    """An optimiser that keeps every array it is shown, and steps by plain gradient descent."""
+
+    def __init__(self, rate: float) -> None:
+        self.learning_rate = self.lr = self.alpha = self.eta = rate
+        self.seen: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._record
+
+    def __copy__(self) -> Recorder:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Recorder:
+        return self
+
+    def __call__(self, *values: Any, **options: Any) -> Any:
+        return self._record(*values, **options)
+
+    def _record(self, *values: Any, **options: Any) -> Any:
+        arrays = [a for a in (*values, *options.values()) if isinstance(a, _NDARRAY)]
+        self.seen += [a.copy() for a in arrays]
+        if len(arrays) == 2 and arrays[0].shape == arrays[1].shape:
+            return arrays[0] - self.learning_rate * arrays[1]
+        return self.learning_rate * arrays[0] if len(arrays) == 1 else None
+
+
+class Server:
+    """The names of the code under test and the values kept between the steps."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, Any] = {}
+        self._kept: dict[str, Any] = {}
+
+    def run(self, program: list[dict[str, Any]]) -> dict[str, Any]:
+        """The results of the steps, and the failure that ended them."""
+        results: list[Any] = []
+        for step in program:
+            try:
+                with warnings.catch_warnings(), np.errstate(all="ignore"):
+                    warnings.simplefilter("ignore")
+                    results.append(_snapshot(getattr(self, f"do_{step['do']}")(step)))
+            except BaseException as error:  # noqa: BLE001  (SystemExit is a verdict too)
+                return {"results": results, "failure": _failure(error)}
+        return {"results": results, "failure": None}
+
+    def do_load(self, step: dict[str, Any]) -> None:
+        options = {"run": step["run"], "python2": step["python2"]}
+        self._names = load.load(step["source"], step["path"], step["folder"], **options)
+
+    def do_let(self, step: dict[str, Any]) -> None:
+        self._kept[step["save"]] = self._open(step["value"])
+
+    def do_call(self, step: dict[str, Any]) -> Any:
+        _poison(step.get("fill", 0.0))
+        base, *path = step["function"]
+        function = _follow(self._kept[base] if base in self._kept else self._names[base], path)
+        values = [self._open(v) for v in step["values"]]
+        options = {k: self._open(v) for k, v in step["options"].items()}
+        result = function(*values, **options)
+        if hasattr(result, "__next__"):
+            result = list(result)
+        if "save" in step:
+            self._kept[step["save"]] = result
+        return None if step.get("quiet") else result
+
+    def do_get(self, step: dict[str, Any]) -> Any:
+        return _follow(self._kept[step["of"]], step["path"])
+
+    def do_set(self, step: dict[str, Any]) -> None:
+        *path, last = step["path"]
+        owner = _follow(self._kept[step["of"]], path)
+        value = self._open(step["value"])
+        if step.get("inplace"):
+            there = _follow(owner, [last])
+            if there.shape == value.shape and there.flags.writeable and there.dtype.kind == "f":
+                there[...] = value
+                return
+        if last[0] == "attribute":
+            setattr(owner, last[1], value)
+        else:
+            owner[last[1]] = value
+
+    def do_describe(self, step: dict[str, Any]) -> list[Any]:
+        found: list[Any] = []
+        _walk(self._kept[step["of"]], (), found, set())
+        return found
+
+    def do_forget(self, step: dict[str, Any]) -> None:
+        del step
+        self._kept.clear()
+
+    def _open(self, value: Any) -> Any:
+        if isinstance(value, wire.Reference):
+            if value.name.startswith("recorder:"):
+                return self._kept.setdefault(value.name, Recorder(float(value.name[9:])))
+            name, *path = value.name.split("/")
+            return _follow(self._kept[name], [("item", int(p)) for p in path])
+        if isinstance(value, list):
+            return [self._open(v) for v in value]
+        if isinstance(value, tuple):
+            return tuple(self._open(v) for v in value)
+        if isinstance(value, dict):
+            return {k: self._open(v) for k, v in value.items()}
+        return value
+
+
+def _follow(value: Any, path: Any) -> Any:
+    for kind, name in path:
+        value = getattr(value, name) if kind == "attribute" else value[name]
+    return value
+
+
+def _walk(value: Any, path: tuple[Any, ...], found: list[Any], seen: set[int]) -> None:
+    if len(found) >= MOST or len(path) > DEEPEST or id(value) in seen:
+        return
+    if isinstance(value, (np.generic, float, int)) or value is None or isinstance(value, str):
+        if path and not isinstance(value, str) and value is not None:
+            found.append((path, value))
+        return
+    if isinstance(value, _NDARRAY):
+        found.append((path, value))
+        return
+    seen.add(id(value))
+    if isinstance(value, dict):
+        children = [
+            ("item", k, v) for k, v in list(value.items())[:64] if isinstance(k, (str, int))
+        ]
+    elif isinstance(value, (list, tuple)):
+        if path and value and _is_numbers(value):
+            found.append((path, value))
+            return
+        children = [("item", i, v) for i, v in enumerate(value[:64])]
+    elif hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
+        children = [("attribute", k, v) for k, v in vars(value).items()]
+    elif hasattr(value, "__dict__") and not isinstance(value, type) and not path:
+        children = [("attribute", k, v) for k, v in vars(value).items()]
+    else:
+        return
+    for kind, name, child in children:
+        _walk(child, (*path, (kind, name)), found, seen)
+
+
+def _snapshot(value: Any, depth: int = 0) -> Any:
+    """A copy of the arrays, which a later step may write into."""
+    if isinstance(value, _NDARRAY):
+        return _COPY(value)
+    if depth < DEEPEST and type(value) in {list, tuple}:
+        return type(value)(_snapshot(v, depth + 1) for v in value)
+    if depth < DEEPEST and type(value) is dict:
+        return {k: _snapshot(v, depth + 1) for k, v in value.items()}
+    return value
+
+
+def _is_numbers(value: Any) -> bool:
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    return isinstance(value, (int, float))
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [[f.filename, f.lineno or 0, f.name] for f in frames if f.filename != __file__]
+    return {
+        "kind": type(error).__name__,
+        "text": str(error)[:500],
+        "lines": [line for line in lines if "/check/child/" not in line[0]],
+    }
+
+
+def _poison(fill: float) -> None:
+    """np.empty gives memory that holds `fill`, so that nothing depends on what lay there before."""
+
+    def value_for(kind: np.dtype[Any]) -> Any:
+        return fill if kind.kind in "fc" else int(fill) % 128 if kind.kind in "iu" else False
+
+    def empty(shape: Any, dtype: Any = float, *_: Any, **__: Any) -> Any:
+        kind = np.dtype(dtype)
+        if kind.kind not in "fciub":
+            return _EMPTY(shape, kind)
+        return _FULL(shape, value_for(kind), kind)
+
+    def empty_like(prototype: Any, dtype: Any = None, *_: Any, shape: Any = None, **__: Any) -> Any:
+        like = _ASARRAY(prototype)
+        return empty(like.shape if shape is None else shape, like.dtype if dtype is None else dtype)
+
+    class Array(_NDARRAY):  # np.ndarray(shape) is np.empty by another name
+        pass
+
+    np.empty, np.empty_like = empty, empty_like
+
+
+_EMPTY = np.empty
+
+
+def main() -> None:
+    """Serve programs until the parent closes the channel."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    server = Server()
+    setup = _receive(channel)
+    from .limits import isolate  # noqa: PLC0415
+
+    # Imported before the limits, because scipy maps many libraries.
+    put = isolate(setup["scratch"], setup["memory"], setup["seconds"])
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    sys.stdin = io.StringIO()
+    _send(channel, {"token": setup["token"], "put": put})
+    while (request := _receive(channel)) is not None:
+        answer = server.run(request["program"])
+        answer["token"] = request["token"]
+        _send(channel, answer)
+
+
+def _receive(channel: socket.socket) -> Any:
+    prefix = _exactly(channel, 20)
+    if not prefix:
+        return None
+    header, body = wire.read_sizes(prefix)
+    return wire.decode(_exactly(channel, header), _exactly(channel, body))
+
+
+def _exactly(channel: socket.socket, count: int) -> bytes:
+    parts: list[bytes] = []
+    while count:
+        part = channel.recv(min(count, 2**20))
+        if not part:
+            return b""
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _send(channel: socket.socket, value: Any) -> None:
+    channel.sendall(wire.encode(value))

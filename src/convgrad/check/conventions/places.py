@@ -1,0 +1,234 @@
+"""Where a backward pass leaves its gradients: returned, on attributes, or in changed weights."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convgrad.check.conventions.convention import (
+    Convention,
+    Path,
+    Place,
+    Run,
+    axes_of,
+    described,
+    execute,
+    leaves,
+    read_place,
+)
+from convgrad.check.conventions.roles import RATE, CannotExpressError
+from convgrad.check.layout import fits
+from convgrad.check.nest import GRADIENTS, truth
+from convgrad.check.probe import base_sizes, integers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convgrad.check.nest import Array, Pass
+    from convgrad.check.probe import Probe
+    from convgrad.check.sandbox import Failure, Sandbox
+
+NAMES: dict[Pass, re.Pattern[str]] = {
+    "dx": re.compile(
+        r"^_?(d_?(x|a|in|inp|input|inputs|prev|image|images|a_prev|data|act\w*|img|m)\w*|grad_?(x|in|input|i)\w*|"
+        r"(input|in|x|data|inputs|image)_?(grad|gradient|delta|error)\w*|dL_?d?x|delta(_prev)?|d_l_d_input\w*|"
+        r"back\w*|dimg|prev_\w+|new_d\w*|error\w*|dl_?da?x?)$",
+        re.I,
+    ),
+    "dw": re.compile(
+        r"^_?(d_?(w|weights?|kernels?|filters?|f|k|theta|filt)\d?|(grad|gradient)s?_?(of_)?(w|weights?|kernels?|filters?|f|k)\w*|"
+        r"(w|weights?|kernels?|filters?)_?(grad|gradient|delta|error|update)\w*|delta_(w|weights?|k)|dL_?d?_?w|w|weights?|kernels?|filters?|d_l_d_filters?|dw_\w+|nabla_w)$",
+        re.I,
+    ),
+    "db": re.compile(
+        r"^_?(d_?(b|bias|biases)\d?|(grad|gradient)s?_?(of_)?(b|bias|biases)|(b|bias|biases)_?(grad|gradient|delta|error|update)\w*|"
+        r"delta_(b|bias)|dL_?d?_?b|b|bias|biases|w0|nabla_b|dw0|grad_w0)$",
+        re.I,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A convention with the places that were found.
+
+    Attributes:
+        convention: the convention with its places.
+        score: how much of the backward pass was found.
+        complete: every gradient that was found is right.
+        failure: why the run ended.
+    """
+
+    convention: Convention
+    score: float
+    complete: bool
+    failure: Failure | None = None
+
+
+def find_places(c: Convention, sandbox: Sandbox) -> Outcome:
+    """Run the backward pass on two probes and see where the gradients are."""
+    found: dict[Pass, tuple[float, Place]] = {}
+    failure: Failure | None = None
+    ran = 0
+    for probe in search_probes(c):
+        try:
+            run = execute(c, probe, sandbox, seconds=6.0)
+        except CannotExpressError:
+            continue
+        if run.failure is not None:
+            failure = failure or run.failure
+            continue
+        ran += 1
+        for gradient in GRADIENTS:
+            for score, place in _candidates(c, gradient, probe, run):
+                if gradient not in found or score > found[gradient][0]:
+                    found[gradient] = (score, place)
+        if ran >= (1 if _all_right(found) else 2 if len(found) == 3 else 3):
+            break
+    if ran == 0:
+        return Outcome(c, -1.0, complete=False, failure=failure)
+    found = _without_duplicates(found)
+    c = replace(c, places={g: place for g, (_, place) in found.items()})
+    total = sum(score for score, _ in found.values())
+    complete = bool(found) and all(score >= RIGHT for score, _ in found.values())
+    return Outcome(
+        c, total, complete=complete and ("dx" in found or "dw" in found), failure=failure
+    )
+
+
+RIGHT = 10.0
+
+
+def _all_right(found: dict[Pass, tuple[float, Place]]) -> bool:
+    return len(found) == 3 and all(score >= RIGHT for score, _ in found.values())
+
+
+def search_probes(c: Convention) -> Iterator[Probe]:
+    """The usual layer first; then layers on which code with a mistake may still run."""
+    a = c.abilities
+    base = base_sizes(a)
+    yield integers(base)
+    rows = (0, 0) if a.flat else (1, 1)
+    square = base if a.flat else replace(base, size=(8, 8))
+    padded = replace(square, pads=(rows, (1, 1)))
+    if a.padding:
+        yield integers(replace(base, pads=(rows, (1, 1))))
+        yield integers(replace(padded, batch=1))
+    else:
+        yield integers(square)
+    if a.filters and a.channels:
+        yield integers(replace(square, filters=base.channels))
+    if a.kernel is None:
+        yield integers(replace(square, kernel=(1, 1)))
+        if a.padding and not a.flat:
+            yield integers(replace(padded, kernel=(3, 3)))
+
+
+def _without_duplicates(found: dict[Pass, tuple[float, Place]]) -> dict[Pass, tuple[float, Place]]:
+    """One place belongs to one gradient: the better fit keeps it."""
+    kept: dict[Pass, tuple[float, Place]] = {}
+    taken: set[tuple[str, Path, int]] = set()
+    for gradient, (score, place) in sorted(found.items(), key=lambda x: -x[1][0]):
+        key = (place.kind, place.path, place.call)
+        if key not in taken:
+            taken.add(key)
+            kept[gradient] = (score, place)
+    return {g: kept[g] for g in GRADIENTS if g in kept}
+
+
+def _layouts_for(c: Convention, gradient: Pass) -> tuple[str, ...]:
+    from convgrad.check.conventions import search  # noqa: PLC0415  (tables of layouts)
+
+    if gradient == "dx":
+        return (c.data,)
+    if gradient == "dw":
+        return (c.weights, *(search.FLAT_WEIGHTS if c.abilities.flat else search.WEIGHT_LAYOUTS))
+    first = (c.bias,) if c.bias else ()
+    every = search.FLAT_BIAS if c.abilities.flat else search.BIAS_LAYOUTS
+    untied = "H" in c.bias or "W" in c.bias
+    return tuple(b for b in (*first, *every, "1") if b and (untied or not {"H", "W"} & set(b)))
+
+
+def _candidates(
+    c: Convention, gradient: Pass, probe: Probe, run: Run
+) -> Iterator[tuple[float, Place]]:
+    """Places whose array can be the gradient, each with how well it fits."""
+    right = truth(gradient, probe)
+    for place, array, name in _arrays(c, gradient, run):
+        for layout in dict.fromkeys(_layouts_for(c, gradient)):
+            axes, sizes = axes_of(gradient, layout, probe)
+            if not fits(array.shape, axes, layout, sizes):
+                continue
+            for factor in (1.0, -1.0) if place.kind == "change" else (1.0,):
+                located = replace(place, layout=layout, factor=place.factor * factor)
+                value = read_place(c, located, gradient, probe, run, 0)
+                if value is None:
+                    continue
+                expected = probe.dz.sum(axis=0) if axes == "KHW" else right
+                score = _fit(value, expected, probe.sizes.batch)
+                named = NAMES[gradient].match(name) is not None
+                yield score + (0.5 if named else 0.0), located
+        if NAMES[gradient].match(name) and place.kind == "returned":
+            layout = _layouts_for(c, gradient)[0]
+            yield 0.4, replace(place, layout=layout)  # the name alone: its shape is wrong
+    yield from _lone_result(c, gradient, run)
+
+
+def _lone_result(c: Convention, gradient: Pass, run: Run) -> Iterator[tuple[float, Place]]:
+    """What a layer's backward method returns alone is its input gradient, whatever its shape."""
+    returned = leaves(run.results.get("backward00"))
+    if gradient == "dx" and c.target.is_class and len(returned) == 1 and returned[0][0] == ():
+        if returned[0][1].ndim >= 2:
+            yield 0.3, Place("returned", (), c.data)
+
+
+def _fit(value: Array, expected: Array, batch: int) -> float:
+    if value.shape != expected.shape:
+        return 0.5
+    if not np.any(value):
+        return 0.6
+    scale = float(np.max(np.abs(expected))) or 1.0
+    for factor, score in ((1.0, RIGHT + 1), (float(batch), RIGHT + 0.5), (-1.0, 5.0)):
+        if bool(np.all(np.abs(value * factor - expected) <= 1e-5 * scale)):
+            return score
+    return 1.0
+
+
+def _arrays(c: Convention, gradient: Pass, run: Run) -> Iterator[tuple[Place, Array, str]]:
+    """Every array that the backward pass left, with the name it has there."""
+    for i, function in enumerate(c.target.backward):
+        for path, array in leaves(run.results.get(f"backward{i}0")):
+            name = str(path[-1][1]) if path and isinstance(path[-1][1], str) else ""
+            if not name:
+                name = function.returned_name(path)
+            yield Place("returned", path, "", i), array, name
+    before = described(run.results.get("before0"))
+    after = described(run.results.get("after0"))
+    for path, array in after.items():
+        own = path in {c.weights_path, c.bias_path}
+        old = before.get(path)
+        changed = old is None or old.shape != array.shape or not np.array_equal(old, array)
+        name = _name_of(path)
+        if own and changed and gradient != "dx":
+            yield Place("change", path, "", 0, 1 / RATE), array, "change"
+        elif not own and gradient != "dx" and (changed or NAMES[gradient].match(name)):
+            yield Place("attribute", path, ""), array, name
+        elif not own and changed and NAMES["dx"].match(name):
+            yield Place("attribute", path, ""), array, name
+    for i, (_, array) in enumerate(leaves(run.results.get("recorded0"))):
+        yield Place("recorded", (("item", i),), ""), array, "recorded"
+
+
+def _name_of(path: Path) -> str:
+    words = [str(n) for _, n in path if isinstance(n, str)]
+    name = words[-1] if words else ""
+    if name.lower() in {"grad", "gradient", "g"} and len(words) > 1:
+        return f"grad_{words[-2]}"
+    if any("grad" in w.lower() for w in words[:-1]):
+        return f"grad_{name}"
+    if len(words) == 1 and isinstance(path[-1][1], int):  # grads[0], grads[1]
+        return f"grad_{'wb'[path[-1][1]]}" if "grad" in name and path[-1][1] < 2 else name
+    return name

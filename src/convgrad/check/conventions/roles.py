@@ -1,0 +1,372 @@
+"""What a parameter means, from its name: one table, an entry per meaning.
+
+Every role says which names suggest it (apart for constructors and for functions of arrays, where
+`filters` is a number or an array) and how its value can be written for a given layer. Adding a
+role or a way to write it touches this table alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from convgrad.check.child.wire import Reference
+from convgrad.check.layout import arrange, parts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convgrad.check.probe import Probe, Sizes
+
+RATE = 1 / 1024  # a power of two: an update by it is exact
+
+
+class CannotExpressError(Exception):
+    """This way of writing a value does not exist for this layer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """What a value is written for: a probe in someone's layouts."""
+
+    probe: Probe
+    data: str
+    out: str
+    weights: str
+    bias: str
+
+    @property
+    def sizes(self) -> Sizes:
+        """The layer."""
+        return self.probe.sizes
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to write the value of a role."""
+
+    name: str
+    write: Callable[[Situation], Any]
+
+
+@dataclass(frozen=True)
+class Role:
+    """One meaning of a parameter.
+
+    Attributes:
+        name: the meaning.
+        called: names that suggest it in a function of arrays.
+        built: names that suggest it in a constructor.
+        ways: how its value can be written, the usual way first.
+    """
+
+    name: str
+    called: str
+    built: str
+    ways: tuple[Way, ...]
+
+    def suggested(self, parameter: str, *, constructor: bool) -> bool:
+        """Whether the name suggests this role."""
+        pattern = self.built if constructor else self.called
+        return bool(pattern) and re.fullmatch(pattern, parameter, re.I) is not None
+
+
+def _equal(pair: tuple[int, int], sizes: Sizes) -> int:
+    if pair[0] != pair[1] and sizes.size[0] != 1:
+        raise CannotExpressError
+    return pair[1]
+
+
+def _symmetric(s: Situation) -> tuple[int, int]:
+    if any(before != after for before, after in s.sizes.pads):
+        raise CannotExpressError
+    return s.sizes.pads[0][0], s.sizes.pads[1][0]
+
+
+def _padding_name(s: Situation) -> str:
+    if s.sizes.pads == ((0, 0), (0, 0)):
+        return "valid"
+    for pads, size, extent, stride, out in zip(
+        s.sizes.pads, s.sizes.size, s.sizes.extent, s.sizes.stride, s.sizes.output, strict=True
+    ):
+        total = max((-(-size // stride) - 1) * stride + extent - size, 0)
+        if pads != (total // 2, total - total // 2) or out != -(-size // stride):
+            raise CannotExpressError
+    return "same"
+
+
+def _fixed(value: Any = None) -> Callable[[Situation], Any]:
+    return lambda s: value
+
+
+def _shape(layout: str, axes: str, lengths: tuple[int, ...]) -> tuple[int, ...]:
+    sizes = dict(zip(axes, lengths, strict=True)) | {"1": 1}
+    shape: list[int] = []
+    for part in parts_of(layout):
+        length = 1
+        for letter in part:
+            length *= sizes[letter]
+        shape.append(length)
+    return tuple(shape)
+
+
+def _input_shape(s: Situation) -> tuple[int, ...]:
+    return _shape(s.data.replace("N", ""), "NCHW", s.sizes.shapes["x"])
+
+
+def _square(pair: tuple[int, int]) -> int:
+    if pair[0] != pair[1]:
+        raise CannotExpressError
+    return pair[0]
+
+
+def bias_array(s: Situation) -> Any:
+    """The bias as the code wants it; untied where its layout has positions."""
+    b = s.probe.b
+    if "H" in s.bias or "W" in s.bias:
+        untied = b[:, None, None] + 0 * s.probe.dz[0]
+        return arrange(untied, "KHW", s.bias)
+    return arrange(b, "K", s.bias)
+
+
+ROLES: tuple[Role, ...] = (
+    Role(
+        "input",
+        r"x\d?|_?inp(ut)?s?|input_(data|tensor|image|array|map|volume|batch|x)|im(g|age|ages)?|a_prev|"
+        r"a_?in|a|data|prev(_layer)?|batch(_x)?|xs|x_in|in_?data|feature_?maps?|act(ivation)?s?(_prev)?"
+        r"|sample|array|matrix|tensor|signal|layer_input|h_prev|image_batch|bottom|in_?put|last_input",
+        "",
+        (Way("array", lambda s: arrange(s.probe.x, "NCHW", s.data)),),
+    ),
+    Role(
+        "weights",
+        r"w\d?|weights?|kernels?|filters?|filt|f|ws|theta|wt|k|w_?conv|params_w|conv_?w|weight_matrix",
+        r"w|weights?|kernels?|filters?|init_w|w_init|weight_array",
+        (Way("array", lambda s: arrange(s.probe.w, "KCHW", s.weights)),),
+    ),
+    Role(
+        "bias",
+        r"b\d?|bias(es)?|bs|beta|offset",
+        r"b|bias(es)?",
+        (Way("array", bias_array),),
+    ),
+    Role(
+        "error",
+        r"d_?out(put)?s?|dz\d?|dy|dh|da|dL?_?d?_?(out|z|y)|d_l_d_out|grad(s|ient)?s?(_?(out(put)?s?|y|z|in|input))?"
+        r"|output_grad(ient)?s?|out_grad|delta\w*|err(or)?s?(_\w+)?|upstream\w*|accum_grad|top_diff|"
+        r"dloss\w*|loss_grad\w*|next_\w+|d_next|dprev|dvalues|g|eta_next|sensitivity|back\w*_in\w*|"
+        r"previous_partial_gradient|dl|dx_next|d_y|d_z|d_?conv|residual|dA_next|input_grad\w*|dlda|dldz|dldo\w*|dE_dY|dS|do",
+        "",
+        (Way("array", lambda s: arrange(s.probe.dz, "NCHW", s.out)),),
+    ),
+    Role(
+        "stride",
+        r"s|_?strides?|step|stride_size",
+        r"s|_?strides?|steps?|stride_(size|len(gth)?|shape)|subsample",
+        (
+            Way("number", lambda s: _equal(s.sizes.stride, s.sizes)),
+            Way("pair", lambda s: s.sizes.stride),
+        ),
+    ),
+    Role(
+        "stride height",
+        r"s_?h|stride_?(h|y|height)|sy",
+        r"s_?h|stride_?(h|y|height)|sy",
+        (Way("number", lambda s: s.sizes.stride[0]),),
+    ),
+    Role(
+        "stride width",
+        r"s_?w|stride_?(w|x|width)|sx",
+        r"s_?w|stride_?(w|x|width)|sx",
+        (Way("number", lambda s: s.sizes.stride[1]),),
+    ),
+    Role(
+        "padding",
+        r"p|_?pad(ding)?s?|zero_?pad(ding)?|pad_?(size|width|len)",
+        r"p|_?pad(ding)?s?|zero_?pad(ding)?|pad(ding)?_?(size|width|len|mode|type)",
+        (
+            Way("number", lambda s: _equal(_symmetric(s), s.sizes)),
+            Way("pair", _symmetric),
+            Way("name", _padding_name),
+            Way("pair per side", lambda s: s.sizes.pads),
+            Way("capital name", lambda s: _padding_name(s).upper()),
+        ),
+    ),
+    Role(
+        "padding height",
+        r"p_?h|pad(ding)?_?(h|y|height)|py",
+        r"p_?h|pad(ding)?_?(h|y|height)|py",
+        (Way("number", lambda s: _symmetric(s)[0]),),
+    ),
+    Role(
+        "padding width",
+        r"p_?w|pad(ding)?_?(w|x|width)|px",
+        r"p_?w|pad(ding)?_?(w|x|width)|px",
+        (Way("number", lambda s: _symmetric(s)[1]),),
+    ),
+    Role(
+        "dilation",
+        r"dilat\w*|d|rate",
+        r"dilat\w*",
+        (
+            Way("number", lambda s: _equal(s.sizes.dilation, s.sizes)),
+            Way("pair", lambda s: s.sizes.dilation),
+        ),
+    ),
+    Role(
+        "groups",
+        r"(n_?|num_?)?groups?|g",
+        r"(n_?|num_?)?groups?",
+        (Way("number", lambda s: s.sizes.groups),),
+    ),
+    Role(
+        "filters",
+        r"(n_?|num_?)(filters?|kernels?|out)|out_channels|c_?out|k",
+        r"(n_?|nb_?|num_?|number_?of_?|no_?of_?)(filters?|kernels?|out(put)?(_?(channels?|maps|filters))?|f|k|units|features|feature_maps)|"
+        r"filters?(_?(num|number|count|n))?|out_?(put)?_?(channels?|ch|c|depth|maps|planes|features|filters|dim|size)?|"
+        r"c_?out|k|f|kernels?(_?(num|number|count))?|kernels_count|output_channels?|depth|channels?_?out|features|"
+        r"fn|n_c|nf|nk|nout|n_channels_out|units|channels|out_channel_num",
+        (Way("number", lambda s: s.sizes.filters),),
+    ),
+    Role(
+        "channels",
+        r"(n_?|num_?|in_?)channels?|c_?in|in_?c",
+        r"in_?(put)?_?(channels?|ch|c|depth|maps|planes|features|dim|size|filters)?|c_?in|"
+        r"(n_?|nb_?|num_?|number_?of_?)(channels?|in(put)?s?(_?(channels?|maps|depth))?|c|chan)|channels?(_?in)?|depth|c|"
+        r"image_channels|prev_channels|n_c_prev|nin|img_channels|filter_depth|input_dim|fan_in|channel",
+        (Way("number", lambda s: s.sizes.channels),),
+    ),
+    Role(
+        "kernel",
+        r"k|_?kernel_?(size|shape|dim)?|filter_?(size|shape|dim)|ksize|k_size|size|f|kernel_sz",
+        r"_?kernel_?(size|shape|dim\w*|len\w*|sz|width)?|filter_?(size|shape|dim\w*|width)|k(er)?(_?(size|sz))?|k_?size|size|f|"
+        r"field|receptive_field|window(_size)?|fsize|w_shape|dim|filter_sz|conv_size|kernel_hw|ks|kern\w*|shape|filters?_size|kernels_size",
+        (
+            Way(
+                "number",
+                lambda s: _square(s.sizes.kernel) if s.sizes.size[0] != 1 else s.sizes.kernel[1],
+            ),
+            Way("pair", lambda s: s.sizes.kernel),
+            Way("shape of the weights", lambda s: _shape(s.weights, "KCHW", s.sizes.shapes["w"])),
+            Way("filters, height, width", lambda s: (s.sizes.filters, *s.sizes.kernel)),
+            Way("channels, height, width", lambda s: (s.sizes.channels, *s.sizes.kernel)),
+            Way("height, width, channels", lambda s: (*s.sizes.kernel, s.sizes.channels)),
+        ),
+    ),
+    Role(
+        "kernel height",
+        r"k_?h|kernel_?(h|height)|f_?h|filter_?(h|height)|hh|kernel_rows|fh",
+        r"k_?h|kernel_?(h|height|rows)|f_?h|filter_?(h|height|rows)|hh|height",
+        (Way("number", lambda s: s.sizes.kernel[0]),),
+    ),
+    Role(
+        "kernel width",
+        r"k_?w|kernel_?(w|width)|f_?w|filter_?(w|width)|ww|kernel_cols",
+        r"k_?w|kernel_?(w|width|cols)|f_?w|filter_?(w|width|cols)|ww|width",
+        (Way("number", lambda s: s.sizes.kernel[1]),),
+    ),
+    Role(
+        "shape of the weights",
+        r"(w|weights?|kernel|filter)_?shape|w_?size|kernel_size",
+        r"(w|weights?|kernel|filter)s?_?shape",
+        (
+            Way("whole", lambda s: _shape(s.weights, "KCHW", s.sizes.shapes["w"])),
+            Way("height, width", lambda s: s.sizes.kernel),
+        ),
+    ),
+    Role(
+        "shape of the input",
+        r"(x|in(put)?s?|image|data|a_prev)_?(shape|size|dim\w*)|shape",
+        r"(x|in(put)?s?|image|img|data|in|prev)_?(shape|size|dim\w*)|shape|dims?|in_?dims?",
+        (
+            Way("without the batch", _input_shape),
+            Way("with the batch", lambda s: _shape(s.data, "NCHW", s.sizes.shapes["x"])),
+            Way("height, width", lambda s: s.sizes.size),
+            Way("side", lambda s: _square(s.sizes.size)),
+            Way("channels first", lambda s: (s.sizes.channels, *s.sizes.size)),
+            Way("channels last", lambda s: (*s.sizes.size, s.sizes.channels)),
+        ),
+    ),
+    Role(
+        "input height",
+        r"(in(put)?_?|image_?|img_?)?(h|height|rows)",
+        r"(in(put)?_?|image_?|img_?)(h|height|rows)|h|n_h_prev",
+        (Way("number", lambda s: s.sizes.size[0]),),
+    ),
+    Role(
+        "input width",
+        r"(in(put)?_?|image_?|img_?)?(w|width|cols)",
+        r"(in(put)?_?|image_?|img_?)(w|width|cols)|w|n_w_prev",
+        (Way("number", lambda s: s.sizes.size[1]),),
+    ),
+    Role(
+        "batch size",
+        r"(batch_?size|n|m|bs|n_samples)",
+        r"(batch_?size|batch|bs|n_samples|n)",
+        (Way("number", lambda s: s.sizes.batch),),
+    ),
+    Role(
+        "learning rate",
+        r"l_?r|learn(ing)?_?rate|alpha|eta|rate|step_size|epsilon|lrate",
+        r"l_?r|learn(ing)?_?rate|alpha|eta|lrate",
+        (Way("number", _fixed(RATE)),),
+    ),
+    Role(
+        "optimiser",
+        r"opt(imi[sz]er)?\w*|update_?(fn|func|rule)|solver",
+        r"opt(imi[sz]er)?\w*|update_?(fn|func|rule)|solver",
+        (Way("recorder", _fixed(Reference(f"recorder:{RATE}"))),),
+    ),
+    Role(
+        "activation",
+        r"act(ivation)?(_?(fn|func(tion)?|name|type))?|act_fn|non_?linearity",
+        r"act(ivation)?(_?(fn|func(tion)?|name|type))?|act_fn|non_?linearity",
+        (
+            Way("none", _fixed(None)),
+            Way("linear", _fixed("linear")),
+            Way("identity", _fixed("identity")),
+            Way("word none", _fixed("none")),
+            Way("empty", _fixed("")),
+        ),
+    ),
+    Role(
+        "nothing",
+        r"name|prefix|tag|id|layer_name|verbose|debug|mode|config",
+        r"name|prefix|tag|id|layer_name|verbose|debug|init\w*|\w*_?init(iali[sz]er?|ialization)?|seed|rng|reg\w*|decay|weight_decay|l2|momentum|dtype|data_format",
+        (Way("word", _fixed("conv")), Way("none", _fixed(None)), Way("zero", _fixed(0))),
+    ),
+    Role(
+        "yes",
+        r"train(ing)?|is_train(ing)?|cache_?\w*on|retain\w*|need\w*|compute\w*|first_?layer|(is_)?first|use_bias",
+        r"(use_?|has_?|with_?)?bias|bias|trainable|use_bias|first|is_first\w*",
+        (Way("true", _fixed(value=True)), Way("false", _fixed(value=False))),
+    ),
+)
+
+OPTIONS = re.compile(
+    r"\w*param(eter)?s?|hyper\w*|\w*options?|config|cfg|\w*dict|layer|conf|args|kwargs|info|spec|attrs?|settings?",
+    re.I,
+)
+CACHE = re.compile(
+    r"\w*cache\w*|ctx|saved\w*|memory|context|state|stash|store\w*|tape|aux\w*|tmp|intermediate\w*|fwd\w*|residuals",
+    re.I,
+)
+
+
+def ways_of(parameter: str, *, constructor: bool) -> list[tuple[str, Way]]:
+    """Every role that the name suggests with every way to write it, the likeliest first."""
+    plain = parameter.removeprefix("_").removesuffix("_")
+    found: list[tuple[str, Way]] = []
+    for role in ROLES:
+        if role.suggested(plain, constructor=constructor):
+            found += [(role.name, way) for way in role.ways]
+    if constructor and plain.lower() not in _ARRAYS:
+        found.sort(key=lambda f: f[1].name == "array")  # `filters` is a number in a constructor
+    return found
+
+
+_ARRAYS = frozenset({"w", "weights", "weight", "b", "bias", "biases"})
+
+
+ROLE = {role.name: role for role in ROLES}

@@ -1,0 +1,398 @@
+"""The verdict on one backward pass: observe it on all probes, compare, explain what is wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convgrad.check.conventions.convention import observe, signature
+from convgrad.check.conventions.roles import RATE, CannotExpressError
+from convgrad.check.conventions.search import SearchError, Wishes, find_convention
+from convgrad.check.mistakes.explain import explain
+from convgrad.check.mistakes.mistake import Case, Evidence, agree
+from convgrad.check.mistakes.table import BEHAVIOURS, BY_NAME
+from convgrad.check.nest import GRADIENTS, PASSES, magnitude, truth
+from convgrad.check.place import find_line
+from convgrad.check.probe import probes
+from convgrad.check.report import BAD, FoundMistake, PassReport, Verdict, worst
+from convgrad.check.sandbox import Failure
+from convgrad.check.shrink import smallest_counterexample
+
+if TYPE_CHECKING:
+    from convgrad.check.conventions.convention import Convention, Observation
+    from convgrad.check.mistakes.explain import Explanation
+    from convgrad.check.nest import Array, Pass
+    from convgrad.check.probe import Probe
+    from convgrad.check.sandbox import Sandbox
+    from convgrad.check.source import Source, Target
+
+RESETS = re.compile(r"zero_?grad|clear_?grad|reset_?grad|zero_grads|grads?_zero", re.I)
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One pass on all probes: its cases, its second runs, and what explains them."""
+
+    which: Pass
+    cases: tuple[Case, ...]
+    explanation: Explanation | None = None
+    behaviour: str = ""
+
+    @property
+    def has_wrong(self) -> bool:
+        """Whether a result that came back is wrong."""
+        return any(not c.crashed and not c.is_right for c in self.cases)
+
+
+def judge(
+    target: Target, source: Source, sandbox: Sandbox, wishes: Wishes | None = None
+) -> PassReport:
+    """The report on one target."""
+    line = target.backward[0].line
+    try:
+        convention = find_convention(target, sandbox, wishes)
+    except SearchError as error:
+        return _never_runs(target, source, str(error), error.failure)
+    observations = _observe_all(convention, sandbox)
+    if not convention.places or not observations:
+        failure = _first_failure(convention, sandbox, observations)
+        report = _never_runs(target, source, str(failure or "no gradient was found"), failure)
+        forward: Verdict = _forward_alone(convention, observations)
+        verdicts: dict[Pass, Verdict] = {**report.verdicts, "forward": forward}
+        if failure is None:
+            verdicts |= dict.fromkeys(GRADIENTS, "not computed")
+        return replace(
+            report,
+            verdicts=verdicts,
+            conventions=describe(convention),
+            mistakes=report.mistakes if failure else (),
+        )
+    judged = {p: _judge_pass(p, convention, observations, source) for p in PASSES}
+    verdicts = {p: _verdict(j) for p, j in judged.items() if j is not None}
+    verdicts |= {p: "not computed" for p, j in judged.items() if j is None}
+    mistakes = _mistakes(judged, source, target)
+    mistakes += _behaviours_of_arguments(convention, observations, source, target)
+    conventions = describe(convention) | _habits(judged)
+    failures = [
+        o.found[g] for o in observations for g in o.found if isinstance(o.found[g], Failure)
+    ]
+    failure = next((f for f in failures if isinstance(f, Failure)), None)
+    if failure is not None and not any(j and j.has_wrong for j in judged.values()) and not mistakes:
+        everything = all(
+            isinstance(o.found.get(g), Failure) for o in observations for g in convention.places
+        )
+        if everything:
+            mistakes.append(_found("never-runs", "backward", source, target, failure=failure))
+    wrong = next((g for g in PASSES if verdicts.get(g) in BAD), None)
+    counterexample = None
+    if wrong is not None:
+        bad = [o for o in observations if _is_bad(o, wrong, convention)]
+        counterexample = smallest_counterexample(convention, wrong, bad, sandbox, _is_bad)
+    return PassReport(
+        target.name,
+        verdicts,
+        _features(judged, observations, convention),
+        tuple(mistakes),
+        conventions,
+        counterexample,
+        str(failure) if failure else "",
+        line,
+        tuple(_notes(convention, source)),
+    )
+
+
+def _observe_all(c: Convention, sandbox: Sandbox) -> list[Observation]:
+    found: list[Observation] = []
+    for probe in probes(c.abilities):
+        try:
+            observation = observe(c, probe, sandbox)
+        except CannotExpressError:
+            continue
+        found.append(observation)
+        endless = [f for f in observation.found.values() if isinstance(f, Failure)]
+        if any(f.kind == "Timeout" for f in endless) and sandbox.starts > 3:
+            break
+    return found
+
+
+def expected_of(which: Pass, c: Convention, probe: Probe) -> Array:
+    """What is right, in the shape that the code's layout gives it."""
+    place = c.places.get("db")
+    if which == "db" and place is not None and ("H" in place.layout or "W" in place.layout):
+        return probe.dz.sum(axis=0)
+    if which == "forward" and not c.bias and not _has_bias(c):
+        return truth(which, probe) - probe.b[:, None, None]
+    return truth(which, probe)
+
+
+def _has_bias(c: Convention) -> bool:
+    return bool(c.bias)
+
+
+def bound_of(which: Pass, c: Convention, probe: Probe, dtype: str) -> float:
+    """How far rounding can take a result of this type from the truth."""
+    epsilon = 2.0**-52
+    if "32" in dtype and "float" in dtype:
+        epsilon = 2.0**-23
+    elif "16" in dtype and "float" in dtype:
+        epsilon = 2.0**-52
+    scale = magnitude(which, probe)
+    place = c.places.get(which)
+    if place is not None and place.kind == "change":
+        scale += float(np.max(np.abs(probe.w))) / RATE
+    return 32 * epsilon * scale
+
+
+def _case(o: Observation, which: Pass, c: Convention) -> Case:
+    actual = o.found[which]
+    expected = expected_of(which, c, o.probe)
+    if isinstance(actual, np.ndarray) and actual.size == expected.size == 1:
+        actual = actual.reshape(expected.shape)
+    return Case(o.probe, actual, expected, bound_of(which, c, o.probe, o.dtypes.get(which, "")))
+
+
+def _is_bad(o: Observation, which: Pass, c: Convention) -> bool:
+    case = _case(o, which, c)
+    if case.is_right:
+        return False
+    if not isinstance(case.actual, Failure):
+        scaled = case.actual * o.probe.sizes.batch
+        return not agree(scaled, case.expected, 4 * case.bound * o.probe.sizes.batch)
+    return True
+
+
+def _judge_pass(
+    which: Pass, c: Convention, observations: list[Observation], source: Source
+) -> Judged | None:
+    cases = tuple(_case(o, which, c) for o in observations if which in o.found)
+    if not cases or (which != "forward" and which not in c.places):
+        return None
+    judged = Judged(which, cases)
+    if all(case.is_right for case in cases):
+        return replace(judged, behaviour=_repeats(which, observations, source))
+    if all(case.crashed for case in cases):
+        return judged
+    text = _text_of(c, source)
+    explanation = explain(Evidence(which, c, cases, text))
+    behaviour = "" if explanation else _repeats(which, observations, source)
+    return replace(judged, explanation=explanation, behaviour=behaviour)
+
+
+def _text_of(c: Convention, source: Source) -> str:
+    lines = source.text.split("\n")
+    first = c.target.backward[0].line - 1
+    rest = "\n".join(lines[first:])
+    match = re.search(r"\n(?=def |class |    def )", rest[1:])
+    return rest[: match.start() + 1] if match else rest
+
+
+def _repeats(which: Pass, observations: list[Observation], source: Source) -> str:
+    """What a second run with the same arrays shows."""
+    for o in observations:
+        first, again = o.found.get(which), o.again.get(which)
+        if not isinstance(first, np.ndarray) or not isinstance(again, np.ndarray):
+            continue
+        if first.shape != again.shape or np.allclose(
+            first, again, rtol=1e-9, atol=1e-9, equal_nan=True
+        ):
+            continue
+        difference = (again - first)[~np.isclose(again, first, rtol=1e-9, atol=1e-9)]
+        if (
+            np.allclose(difference, difference.flat[0])
+            and abs(float(difference.flat[0])) > 1
+            and _poison_in(difference)
+        ):
+            return "uninitialised"
+        if np.allclose(again, 2 * first):
+            return "accumulates until reset" if RESETS.search(source.text) else "accumulates"
+        return "not-deterministic"
+    return ""
+
+
+def _poison_in(difference: Array) -> bool:
+    ratio = abs(float(difference.flat[0])) / 97.0
+    return any(np.isclose(ratio, r) for r in (1.0, 0.5, 0.25, 1 / 3, 2.0))
+
+
+def _verdict(judged: Judged | None) -> Verdict:
+    if judged is None:
+        return "not computed"
+    if judged.behaviour == "accumulates until reset":
+        return "right up to a convention"
+    if judged.behaviour:
+        return "wrong"
+    if all(c.is_right for c in judged.cases):
+        return "right"
+    if judged.explanation is not None and judged.explanation.is_convention:
+        return "right up to a convention"
+    if judged.has_wrong:
+        return "wrong" if judged.explanation else "unexplained"
+    return "crashes"
+
+
+def _features(
+    judged: dict[Pass, Judged | None], observations: list[Observation], c: Convention
+) -> dict[str, dict[Pass, Verdict]]:
+    found: dict[str, dict[Pass, list[Verdict]]] = {}
+    for which, j in judged.items():
+        if j is None:
+            continue
+        whole = _verdict(j)
+        wrong: Verdict = (
+            whole if whole in {"wrong", "unexplained", "right up to a convention"} else "wrong"
+        )
+        for case in j.cases:
+            verdict: Verdict = "right" if case.is_right else "crashes" if case.crashed else wrong
+            found.setdefault(case.probe.feature, {}).setdefault(which, []).append(verdict)
+    del observations, c
+    return {f: {w: worst(v) for w, v in passes.items()} for f, passes in found.items()}
+
+
+def _mistakes(
+    judged: dict[Pass, Judged | None], source: Source, target: Target
+) -> list[FoundMistake]:
+    found: list[FoundMistake] = []
+    some_wrong = any(j is not None and j.has_wrong and j.explanation for j in judged.values())
+    for which, j in judged.items():
+        if j is None:
+            continue
+        only_crashes = not j.has_wrong and any(c.crashed for c in j.cases)
+        if only_crashes and (some_wrong or any(f.gradient != which for f in found)):
+            continue  # one mistake ends the whole call: it is charged once
+        crash = next((c.actual for c in j.cases if isinstance(c.actual, Failure)), None)
+        if j.explanation is not None:
+            for mistake, word in zip(j.explanation.mistakes, j.explanation.variants, strict=True):
+                if not mistake.convention:
+                    found.append(_found(mistake.name, which, source, target, word, crash))
+        elif j.behaviour in BEHAVIOURS:
+            found.append(_found(j.behaviour, which, source, target))
+    return found
+
+
+def _found(
+    name: str,
+    gradient: str,
+    source: Source,
+    target: Target,
+    word: str = "",
+    failure: Failure | None = None,
+) -> FoundMistake:
+    mistake = BY_NAME[name]
+    line = failure.line_in(str(source.path)) if failure is not None else None
+    line = line or find_line(mistake.source, gradient, source, target)
+    place = source.place(line) if line else ""
+    return FoundMistake(
+        name, gradient, mistake.sentence, mistake.remedy, mistake.term, word, line, place
+    )
+
+
+def _behaviours_of_arguments(
+    c: Convention, observations: list[Observation], source: Source, target: Target
+) -> list[FoundMistake]:
+    updates = any(p.kind == "change" for p in c.places.values())
+    roles = {"error", "input"} | (set() if updates else {"weights"})
+    changed = {role for o in observations for role in o.changed} & roles
+    if not changed:
+        return []
+    found = _found("input-overwritten", "backward", source, target)
+    return [replace(found, detail=", ".join(sorted(changed)))]
+
+
+def _habits(judged: dict[Pass, Judged | None]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for which, j in judged.items():
+        if j is None:
+            continue
+        if j.explanation is not None and j.explanation.is_convention:
+            found[f"scale of {which}"] = "divided by the number of samples"
+        if j.behaviour == "accumulates until reset":
+            found[f"sum of {which}"] = "added to earlier calls until it is reset"
+    return found
+
+
+def describe(c: Convention) -> dict[str, str]:
+    """The convention in words."""
+    words = {"input": c.data, "output": c.out, "weights": c.weights}
+    if c.bias:
+        words["bias"] = "(" + ", ".join(c.bias) + ")"
+    if c.abilities.flipped:
+        words["kernel"] = "flipped: a true convolution"
+    if c.target.is_class and c.target.constructor is not None:
+        words["constructor"] = signature(
+            replace(c.target.constructor, name=c.target.name), c.constructor
+        )
+    if c.forward is not None and c.target.forward is not None:
+        words["forward"] = signature(c.target.forward, c.forward)
+    for function, arguments in zip(c.target.backward, c.backward, strict=False):
+        words["backward" if len(c.target.backward) == 1 else function.name] = signature(
+            function, arguments
+        )
+    for gradient, place in c.places.items():
+        layout = place.layout or "as it is"
+        words[gradient] = f"{place}, layout {layout}"
+        if place.kind == "change" and place.factor < 0:
+            words[gradient] += ", added instead of subtracted"
+    return words
+
+
+def _notes(c: Convention, source: Source) -> list[str]:
+    notes: list[str] = []
+    if source.python2:
+        notes.append("written for Python 2: / between integers was read as //")
+    a = c.abilities
+    if not a.stride:
+        notes.append("no stride can be set: stride was not probed")
+    if not (a.padding or a.same):
+        notes.append("no padding can be set: padding was not probed")
+    if c.forward is None:
+        notes.append("no forward pass was found: gradients are judged alone")
+    return notes
+
+
+def _first_failure(
+    c: Convention, sandbox: Sandbox, observations: list[Observation]
+) -> Failure | None:
+    from convgrad.check.conventions.convention import execute  # noqa: PLC0415
+    from convgrad.check.conventions.search import _backward_arguments, _kept_arguments  # noqa: PLC0415
+
+    del observations
+    kept = _kept_arguments(c, sandbox)
+    for probe in list(probes(c.abilities))[:1]:
+        for arguments in _backward_arguments(c, c.target.backward[0], kept):
+            try:
+                run = execute(replace(c, backward=(arguments,)), probe, sandbox)
+            except CannotExpressError:
+                continue
+            if run.failure is not None:
+                return run.failure
+    return None
+
+
+def _forward_alone(c: Convention, observations: list[Observation]) -> Verdict:
+    if c.forward is None:
+        return "not computed"
+    cases = [_case(o, "forward", c) for o in observations if "forward" in o.found]
+    cases = [case for case in cases if not case.crashed]
+    if not cases:
+        return "right"
+    return "right" if all(case.is_right for case in cases) else "wrong"
+
+
+def _never_runs(target: Target, source: Source, text: str, failure: Failure | None) -> PassReport:
+    mistake = _found("never-runs", "backward", source, target, failure=failure)
+    verdicts: dict[Pass, Verdict] = {
+        "forward": "not computed" if target.forward is None else "crashes"
+    }
+    verdicts |= dict.fromkeys(GRADIENTS, "crashes")
+    return PassReport(
+        target.name,
+        verdicts,
+        mistakes=(mistake,),
+        failure=str(failure or text),
+        line=target.backward[0].line,
+        notes=(text,),
+        identified=False,
+    )

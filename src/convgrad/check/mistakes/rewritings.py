@@ -1,0 +1,628 @@
+"""The rewritings: each changes one thing in the right pass, as a person would by mistake."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convgrad.check.conventions.roles import RATE
+from convgrad.check.layout import arrange, parts_of, restore
+from convgrad.check.nest import nest_of, triples, truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from convgrad.check.mistakes.mistake import Evidence, Rewrite
+    from convgrad.check.nest import Array, Nest
+
+BOTH, ROWS, COLUMNS = (0, 1), (0,), (1,)
+AXES = (("both axes", BOTH), ("height only", ROWS), ("width only", COLUMNS))
+
+
+def table(nest: Nest, axis: int, **changes: int) -> Array:
+    """The triples of one axis with another stride, dilation or start."""
+    s = nest.sizes
+    stride = changes.get("stride", s.stride[axis])
+    dilation = changes.get("dilation", s.dilation[axis])
+    start = changes.get("start", 0)
+    return triples(s.output[axis], s.kernel[axis], s.padded[axis], stride, dilation, start)
+
+
+def with_table(nest: Nest, axis: int, new: Array) -> Nest:
+    """The pass with another table on one axis."""
+    return replace(nest, rows=new) if axis == 0 else replace(nest, columns=new)
+
+
+def with_crop(nest: Nest, axis: int, part: slice) -> Nest:
+    """The pass with another slice that takes the padding away."""
+    crop = (part, nest.crop[1]) if axis == 0 else (nest.crop[0], part)
+    return replace(nest, crop=crop)
+
+
+def on(axes: tuple[int, ...], change: Callable[[Nest, int], Nest]) -> Rewrite:
+    """A change of single axes as a rewriting."""
+
+    def rewrite(nest: Nest, evidence: Evidence) -> Nest:
+        del evidence
+        for axis in axes:
+            nest = change(nest, axis)
+        return nest
+
+    return rewrite
+
+
+def on_each(change: Callable[[Nest, int], Nest]) -> tuple[tuple[str, Rewrite], ...]:
+    """The change on both axes, on the height alone, on the width alone."""
+    return tuple((word, on(axes, change)) for word, axes in AXES)
+
+
+def always(
+    change: Callable[[Nest], Nest | None], word: str = ""
+) -> tuple[tuple[str, Rewrite], ...]:
+    """A change of the whole pass as the only variant."""
+    return ((word, lambda nest, evidence: change(nest)),)
+
+
+def result(step: Callable[[Nest, Array], Array], word: str = "") -> tuple[tuple[str, Rewrite], ...]:
+    """A change of the finished array as the only variant."""
+    return ((word, lambda nest, evidence: nest.then(lambda a: step(nest, a))),)
+
+
+def raises_when(
+    condition: Callable[[Nest], bool], word: str = ""
+) -> tuple[tuple[str, Rewrite], ...]:
+    """The pass, except that it raises under a condition."""
+    return ((word, lambda nest, evidence: replace(nest, raises=condition(nest))),)
+
+
+# -------------------------------------------------------------------------------- crop, padding
+
+
+def crop_negative(nest: Nest, axis: int) -> Nest:
+    """[pad:-pad]: nothing is left where pad is 0."""
+    pad = nest.sizes.pads[axis][0]
+    return with_crop(nest, axis, slice(pad, -pad))
+
+
+def crop_by_kernel(nest: Nest, axis: int) -> Nest:
+    """[k-1:-(k-1)] of a full correlation: nothing is left where the kernel is 1."""
+    if nest.sizes.kernel[axis] > 1:
+        return nest
+    return with_crop(nest, axis, slice(0, 0))
+
+
+def crop_from(offset: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]:
+    """The crop starts elsewhere, with the right length."""
+
+    def change(nest: Nest, axis: int) -> Nest:
+        start = offset(nest, axis)
+        return with_crop(nest, axis, slice(start, start + nest.sizes.size[axis]))
+
+    return change
+
+
+def shifted(offset: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]:
+    """The subscript of the input is off by a number; positions outside are left out."""
+
+    def change(nest: Nest, axis: int) -> Nest:
+        s = nest.sizes
+        new = table(nest, axis, start=offset(nest, axis))
+        inside = np.zeros(s.padded[axis])
+        inside[s.pads[axis][0] : s.pads[axis][0] + s.size[axis]] = 1
+        return with_table(nest, axis, new * inside)
+
+    return change
+
+
+def before(nest: Nest, axis: int) -> int:
+    """Padding before the axis."""
+    return nest.sizes.pads[axis][0]
+
+
+def other_padding(amount: int) -> Callable[[Nest], Nest | None]:
+    """The forward pass with a padding of its own."""
+
+    def change(nest: Nest) -> Nest | None:
+        if nest.which != "forward":
+            return None
+        rows = (amount, amount) if nest.sizes.size[0] > 1 else (0, 0)
+        sizes = replace(nest.sizes, pads=(rows, (amount, amount)))
+        if not sizes.is_legal:
+            return replace(nest, raises=True)
+        dz = np.zeros(sizes.shapes["z"])
+        return nest_of("forward", replace(nest.probe, sizes=sizes, dz=dz))
+
+    return change
+
+
+def reached_end(nest: Nest, axis: int) -> int:
+    """One past the last padded position that a window reaches."""
+    s = nest.sizes
+    return (s.output[axis] - 1) * s.stride[axis] + s.extent[axis]
+
+
+def crop_to_reached(nest: Nest, axis: int) -> Nest:
+    """dx is given the size that the windows reach, padding taken off at both ends."""
+    pads = nest.sizes.pads[axis]
+    return with_crop(nest, axis, slice(pads[0], reached_end(nest, axis) - pads[1]))
+
+
+def crop_inside_reached(nest: Nest, axis: int) -> Nest:
+    """The padded dx ends where the last window ends."""
+    stop = min(nest.crop[axis].stop, reached_end(nest, axis))
+    return with_crop(nest, axis, slice(nest.crop[axis].start, stop))
+
+
+# -------------------------------------------------------------------------- stride and dilation
+
+
+def stride_one(nest: Nest, axis: int) -> Nest:
+    """The stride is left out of the subscript."""
+    return with_table(nest, axis, table(nest, axis, stride=1))
+
+
+def stride_plus(nest: Nest, axis: int) -> Nest:
+    """One zero too many is inserted between the entries of the error."""
+    s = nest.sizes.stride[axis]
+    return with_table(nest, axis, table(nest, axis, stride=s + (s > 1)))
+
+
+def stride_plus_whole_windows(nest: Nest, axis: int) -> Nest:
+    """The same, where windows that would leave the array are left out."""
+    new = stride_plus(nest, axis)
+    rows = new.rows if axis == 0 else new.columns
+    whole = rows.sum(axis=2).all(axis=1)
+    return with_table(nest, axis, rows * whole[:, None, None])
+
+
+def dilation_by(change: int) -> Callable[[Nest, int], Nest]:
+    """The dilation is off by one."""
+
+    def rewrite(nest: Nest, axis: int) -> Nest:
+        d = nest.sizes.dilation[axis]
+        new = max(d + change, 1) if d > 1 else 1
+        return with_table(nest, axis, table(nest, axis, dilation=new))
+
+    return rewrite
+
+
+def dilation_one(nest: Nest, axis: int) -> Nest:
+    """The dilation is left out of the subscript."""
+    return with_table(nest, axis, table(nest, axis, dilation=1))
+
+
+# ------------------------------------------------------------------------------ height and width
+
+
+def without_outputs(nest: Nest, axis: int, count: int) -> Nest:
+    """Only the first positions of the error take part."""
+    dz = nest.dz.copy()
+    if axis == 0:
+        dz[:, :, :, count:] = 0
+    else:
+        dz[..., count:] = 0
+    return replace(nest, dz=dz)
+
+
+def count_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
+    """The loop over one axis of the output runs as often as the loop over the other."""
+
+    def change(nest: Nest) -> Nest:
+        outputs, count = nest.sizes.output[axis], nest.sizes.output[1 - axis]
+        if count > outputs:
+            return replace(nest, raises=True)
+        return without_outputs(nest, axis, count)
+
+    return change
+
+
+def crop_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
+    """The crop of one axis has the length of the other."""
+
+    def change(nest: Nest) -> Nest:
+        start = nest.crop[axis].start
+        return with_crop(nest, axis, slice(start, start + nest.sizes.size[1 - axis]))
+
+    return change
+
+
+def crop_padded_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
+    """The padded length of one axis is taken from the other."""
+
+    def change(nest: Nest) -> Nest:
+        s = nest.sizes
+        return with_crop(nest, axis, slice(s.pads[axis][0], s.padded[1 - axis] - s.pads[axis][1]))
+
+    return change
+
+
+def stride_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
+    """One axis moves with the stride of the other."""
+    return lambda nest: with_table(
+        nest, axis, table(nest, axis, stride=nest.sizes.stride[1 - axis])
+    )
+
+
+# -------------------------------------------------------------------------------------- rotation
+
+
+def rotate_weights(nest: Nest) -> Nest:
+    """The kernel is turned by 180 degrees."""
+    return replace(nest, w=nest.w[..., ::-1, ::-1])
+
+
+def rotate_error(nest: Nest) -> Nest:
+    """The error is turned by 180 degrees."""
+    return replace(nest, dz=nest.dz[..., ::-1, ::-1])
+
+
+def reverse_result(nest: Nest, a: Array) -> Array:
+    """The finished gradient is turned by 180 degrees."""
+    del nest
+    return a[..., ::-1, ::-1]
+
+
+# -------------------------------------------------------------------------- samples, sums, terms
+
+
+def first_sample(nest: Nest) -> Nest:
+    """Only the first sample takes part."""
+    dz = nest.dz.copy()
+    dz[1:] = 0
+    return replace(nest, dz=dz)
+
+
+def into_first_sample(nest: Nest, a: Array) -> Array:
+    """The sum over the samples lands in the first of them."""
+    del nest
+    out = np.zeros_like(a)
+    out[0] = a.sum(axis=0)
+    return out
+
+
+def last_filter(nest: Nest) -> Nest:
+    """Every filter overwrites the one before."""
+    dz = nest.dz.copy()
+    per_group = nest.sizes.filters // nest.sizes.groups
+    keep = np.arange(nest.sizes.filters) % per_group == per_group - 1
+    dz[:, ~keep] = 0
+    return replace(nest, dz=dz)
+
+
+def last_sample(nest: Nest) -> Nest:
+    """Every sample overwrites the one before."""
+    dz = nest.dz.copy()
+    dz[:-1] = 0
+    return replace(nest, dz=dz)
+
+
+def last_position(nest: Nest) -> Nest:
+    """Every position overwrites the one before: for dx where windows overlap, for dw altogether."""
+    if nest.which == "dx":
+        return replace(nest, rows=_last_o(nest.rows), columns=_last_o(nest.columns))
+    dz = np.zeros_like(nest.dz)
+    dz[..., -1, -1] = nest.dz[..., -1, -1]
+    return replace(nest, dz=dz)
+
+
+def _last_o(rows: Array) -> Array:
+    """For every position, only the last output whose window covers it."""
+    outputs = rows.any(axis=1)
+    last = outputs.shape[0] - 1 - np.argmax(outputs[::-1], axis=0)
+    o = np.arange(outputs.shape[0])[:, None, None]
+    return rows * (o == last)
+
+
+def last_tap(nest: Nest) -> Nest:
+    """Every tap overwrites the one before."""
+
+    def keep(rows: Array) -> Array:
+        taps = rows.any(axis=0)
+        last = taps.shape[0] - 1 - np.argmax(taps[::-1], axis=0)
+        t = np.arange(taps.shape[0])[None, :, None]
+        return rows * (t == last)
+
+    return replace(nest, rows=keep(nest.rows), columns=keep(nest.columns))
+
+
+def last_channel(nest: Nest, a: Array) -> Array:
+    """Only the last channel is written."""
+    del nest
+    out = np.zeros_like(a)
+    out[:, -1] = a[:, -1]
+    return out
+
+
+def chain(*changes: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
+    """One change after the other."""
+
+    def change(nest: Nest) -> Nest:
+        for step in changes:
+            nest = step(nest)
+        return nest
+
+    return change
+
+
+def drop_last_output(nest: Nest, axis: int) -> Nest:
+    """The loop ends one window early."""
+    if nest.sizes.size[axis] == 1:
+        return nest
+    return without_outputs(nest, axis, nest.sizes.output[axis] - 1)
+
+
+def sum_inputs_over_channels(nest: Nest) -> Nest:
+    """The window is summed over its channels."""
+    x = np.broadcast_to(nest.x.sum(axis=2, keepdims=True), nest.x.shape)
+    return replace(nest, x=x)
+
+
+def sum_weights_over_channels(nest: Nest) -> Nest:
+    """The kernel is summed over its channels."""
+    w = np.broadcast_to(nest.w.sum(axis=2, keepdims=True), nest.w.shape)
+    return replace(nest, w=w)
+
+
+def inputs_for_weights(nest: Nest) -> Nest:
+    """The window of the input is multiplied where the kernel belongs."""
+    changed = replace(nest, w=np.ones_like(nest.w))
+    return changed.then(lambda a: a * nest.probe.x)
+
+
+def weights_for_inputs(nest: Nest) -> Nest:
+    """The kernel is multiplied where the window of the input belongs."""
+    changed = replace(nest, x=np.ones_like(nest.x))
+    return changed.then(lambda a: a * nest.probe.w)
+
+
+def corner_tap(nest: Nest) -> Nest:
+    """Only the first tap of the kernel is used."""
+    w = np.zeros_like(nest.w)
+    w[..., 0, 0] = nest.w[..., 0, 0]
+    return replace(nest, w=w)
+
+
+def corner_everywhere(nest: Nest, a: Array) -> Array:
+    """One entry of the window stands for all of it."""
+    del nest
+    return np.broadcast_to(a[..., :1, :1], a.shape).copy()
+
+
+def summed_taps(nest: Nest, a: Array) -> Array:
+    """The sum of the window stands for every tap."""
+    del nest
+    return np.broadcast_to(a.sum(axis=(-2, -1), keepdims=True), a.shape).copy()
+
+
+def kernel_sum_at_corner(nest: Nest) -> Nest:
+    """The summed kernel lands on the first position of the window."""
+    w = np.zeros_like(nest.w)
+    w[..., 0, 0] = nest.w.sum(axis=(-2, -1))
+    return replace(nest, w=w)
+
+
+# ------------------------------------------------------------------------------- wrong subscripts
+
+
+def sample_for_filter(nest: Nest) -> Nest:
+    """w[n] where w[k] belongs."""
+    s = nest.sizes
+    if s.batch > s.filters:
+        return replace(nest, raises=True)
+    own = nest.probe.w[: s.batch, None]
+    return replace(nest, w=np.broadcast_to(own, nest.w.shape))
+
+
+def channels_for_filters(nest: Nest) -> Nest:
+    """w[c, k] where w[k, c] belongs."""
+    s = nest.sizes
+    if s.channels != s.filters or s.groups > 1:
+        return replace(nest, raises=True)
+    return replace(nest, w=nest.w.transpose(0, 2, 1, 3, 4))
+
+
+def channels_for_filters_broadcast(nest: Nest) -> Nest:
+    """The same in einsum or a product, where a single filter is stretched over the channels."""
+    if nest.sizes.filters == 1 and nest.sizes.groups == 1:
+        return sum_weights_over_channels(nest)
+    return channels_for_filters(nest)
+
+
+def loops_over(count: Callable[[Nest, int], int]) -> Callable[[Nest], Nest]:
+    """The loops over the output run to other ends; beyond the error's end they raise."""
+
+    def change(nest: Nest) -> Nest:
+        for axis in (0, 1):
+            ends = count(nest, axis)
+            if ends > nest.sizes.output[axis]:
+                return replace(nest, raises=True)
+            nest = without_outputs(nest, axis, ends)
+        return nest
+
+    return change
+
+
+def error_of_channel(nest: Nest) -> Nest:
+    """dz[n, c] where dz[n, k] belongs."""
+    s = nest.sizes
+    if s.channels > s.filters or s.groups > 1:
+        return replace(nest, raises=True)
+    return replace(nest, dz=np.broadcast_to(nest.probe.dz[:, None, : s.channels], nest.dz.shape))
+
+
+def input_of_filter(nest: Nest) -> Nest:
+    """x[n, k] where x[n, c] belongs."""
+    s = nest.sizes
+    if s.filters > s.channels or s.groups > 1:
+        return replace(nest, raises=True)
+    x = np.broadcast_to(nest.x[:, :1].transpose(0, 2, 1, 3, 4)[:, : s.filters], nest.x.shape)
+    return replace(nest, x=x)
+
+
+def group_offset_missing_in_input(nest: Nest) -> Nest:
+    """Every group reads the channels of the first."""
+    per_group = nest.sizes.channels // nest.sizes.groups
+    padded = np.pad(nest.probe.x, ((0, 0), (0, 0), *nest.sizes.pads))
+    x = np.broadcast_to(padded[:, None, :per_group], nest.x.shape)
+    return replace(nest, x=x)
+
+
+def group_offset_missing_in_result(nest: Nest, a: Array) -> Array:
+    """Every group writes to the channels of the first."""
+    groups = nest.sizes.groups
+    per_group = a.shape[1] // groups
+    out = np.zeros_like(a)
+    out[:, :per_group] = a.reshape(a.shape[0], groups, per_group, *a.shape[2:]).sum(axis=1)
+    return out
+
+
+def updated_weights(sign: int, *, mean: bool) -> Rewrite:
+    """The weights have been updated before dx is computed."""
+
+    def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
+        place = evidence.convention.places.get("dw")
+        if place is None or place.kind not in {"change", "recorded"}:
+            return None
+        dw = truth("dw", nest.probe) / (nest.sizes.batch if mean else 1)
+        w = nest.probe.w - sign * RATE * dw
+        return nest_of(nest.which, replace(nest.probe, w=w))
+
+    return rewrite
+
+
+def weight_gradient(nest: Nest, evidence: Evidence) -> Nest | None:
+    """dw is given back where dx belongs."""
+    c = evidence.convention
+
+    def step(a: Array) -> Array:
+        del a
+        dw = arrange(truth("dw", nest.probe), "KCHW", c.weights)
+        found = restore(dw, "NCHW", c.data, nest.sizes.shapes["x"])
+        return dw if found is None else found
+
+    return nest.then(step)
+
+
+# ------------------------------------------------------------------------------------ axes mixed
+
+
+def _permutations(layout: str) -> Iterator[str]:
+    letters = "".join(c for part in parts_of(layout) for c in part if c != "1")
+    for order in itertools.permutations(letters):
+        yield "".join(order)
+
+
+def reread(array: Array, axes: str, layout: str, order: str) -> Array:
+    """The array's memory in someone's layout, read as if its axes came in another order."""
+    memory = arrange(array, axes, layout)
+    sizes = dict(zip(axes, array.shape, strict=True))
+    present = [c for c in axes if c in order]
+    again = memory.reshape([sizes[c] for c in order])
+    again = again.transpose([order.index(c) for c in present])
+    return again.reshape(array.shape)
+
+
+def _is_same(array: Array, axes: str, layout: str, order: str) -> bool:
+    letters = "".join(c for part in parts_of(layout) for c in part if c != "1")
+    del array, axes
+    return order == letters
+
+
+def error_reread(order: str) -> Rewrite:
+    """The error is reshaped where its axes had to be moved."""
+
+    def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
+        layout = evidence.convention.out.replace("C", "K")
+        if sorted(order) != sorted(c for c in layout if c in "NKHW"):
+            return None
+        dz = reread(nest.probe.dz, "NKHW", layout, order)
+        return nest_of(nest.which, replace(nest.probe, dz=dz))
+
+    return rewrite
+
+
+def weights_reread(order: str) -> Rewrite:
+    """The kernel is reshaped where its axes had to be moved."""
+
+    def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
+        layout = evidence.convention.weights
+        if sorted(order) != sorted(c for c in layout if c in "KCHW"):
+            return None
+        w = reread(nest.probe.w, "KCHW", layout, order)
+        return nest_of(nest.which, replace(nest.probe, w=w))
+
+    return rewrite
+
+
+def result_reread(order: str) -> Rewrite:
+    """The finished array lies in another order and is reshaped where axes had to be moved."""
+
+    def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
+        c = evidence.convention
+        axes, layout = {
+            "dx": ("NCHW", c.data),
+            "dw": ("KCHW", c.weights),
+            "forward": ("NKHW", c.out.replace("C", "K")),
+        }.get(nest.which, ("", ""))
+        letters = [letter for letter in layout if letter.isalpha()]
+        if not axes or sorted(order) != sorted(letters):
+            return None
+
+        def step(a: Array) -> Array:
+            sizes = dict(zip(axes, a.shape, strict=True))
+            memory = np.ascontiguousarray(
+                a.transpose([axes.index(x) for x in (*order, *(y for y in axes if y not in order))])
+            )
+            again = memory.reshape([sizes[x] for x in letters])
+            full = again.transpose([letters.index(x) for x in axes if x in letters])
+            return full.reshape(a.shape)
+
+        return nest.then(step)
+
+    return rewrite
+
+
+def all_orders(make: Callable[[str], Rewrite], axes: str) -> tuple[tuple[str, Rewrite], ...]:
+    """A rewriting for every order of the axes, also of the layouts that lack some of them."""
+    found: list[tuple[str, Rewrite]] = []
+    for count in (4, 3, 2):
+        for letters in itertools.combinations(axes, count):
+            found += [("".join(o), make("".join(o))) for o in itertools.permutations(letters)]
+    return tuple(found)
+
+
+# ---------------------------------------------------------------------------- fitted to the result
+
+
+def clipped(nest: Nest, evidence: Evidence) -> Nest | None:
+    """The gradient is cut at a limit, which is the largest value that occurs."""
+    largest = [float(np.max(np.abs(c.actual))) for c in _arrays(evidence) if np.size(c.actual)]
+    if not largest:
+        return None
+    limit = max(largest)
+    return nest.then(lambda a: np.clip(a, -limit, limit))
+
+
+def decayed(nest: Nest, evidence: Evidence) -> Nest | None:
+    """A multiple of the weights is added; the multiple is read off the difference."""
+    rates: list[float] = []
+    quiet = [c for c in _arrays(evidence) if not c.probe.dz.any()]
+    for case in quiet or _arrays(evidence):
+        actual: Any = case.actual
+        if actual.shape == case.expected.shape and case.probe.w.shape == case.expected.shape:
+            rates.append(float(np.median((actual - case.expected) / case.probe.w)))
+    spread = max(rates, default=0.0) - min(rates, default=0.0)
+    if (
+        spread > 1e-3 * max(map(abs, rates), default=0.0)
+        or max(map(abs, rates), default=0.0) < 1e-9
+    ):
+        return None
+    rate = rates[-1]
+    return nest.then(lambda a: a + rate * nest.probe.w)
+
+
+def _arrays(evidence: Evidence) -> list[Any]:
+    return [c for c in evidence.cases if not c.crashed]

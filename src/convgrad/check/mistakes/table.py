@@ -1,0 +1,640 @@
+"""The table of known mistakes: an entry per mistake, in the order in which they are tried.
+
+Counts in comments say how often a mistake was seen among 79 public backward passes. An entry needs
+a name, two sentences, the term of the equation and a rewriting; nothing else refers to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convgrad.check.mistakes import rewritings as r
+from convgrad.check.mistakes.mistake import Evidence, Mistake, agree
+
+if TYPE_CHECKING:
+    from convgrad.check.nest import Array, Nest, Pass
+
+ALL: tuple[Pass, ...] = ("forward", "dx", "dw", "db")
+BACK: tuple[Pass, ...] = ("dx", "dw", "db")
+PRODUCTS: tuple[Pass, ...] = ("dx", "dw")
+
+
+def _scale(factor: str) -> tuple[tuple[str, r.Rewrite], ...]:
+    factors = {
+        "batch": lambda nest: nest.sizes.batch,
+        "positions": lambda nest: nest.sizes.output[0] * nest.sizes.output[1],
+        "batch and positions": lambda nest: (
+            nest.sizes.batch * nest.sizes.output[0] * nest.sizes.output[1]
+        ),
+        "taps": lambda nest: nest.sizes.kernel[0] * nest.sizes.kernel[1],
+        "filters": lambda nest: nest.sizes.filters,
+        "half": lambda nest: 2,
+    }
+    of = factors[factor]
+    return r.result(lambda nest, a: a / of(nest), factor)
+
+
+def _is_low_precision(evidence: Evidence) -> bool:
+    """Right on small integers, and near the truth by half precision or by whole numbers."""
+    wrong = [c for c in evidence.cases if not c.is_right]
+    if not wrong or any(c.crashed or "large" not in c.probe.feature for c in wrong):
+        return False
+    for case in wrong:
+        actual = np.asarray(case.actual)
+        if actual.shape != case.expected.shape:
+            return False
+        terms = case.expected.size and np.abs(case.probe.dz).size / case.probe.sizes.filters
+        near = (
+            np.abs(actual - case.expected)
+            <= np.maximum(np.abs(case.expected), 2048) * 2.0**-8 + terms
+        )
+        half = bool(np.array_equal(actual.astype(np.float16).astype(float), actual.astype(float)))
+        whole = bool(np.array_equal(np.rint(actual), actual))
+        if not (near.all() and (half or whole)) and not (
+            near.all() and _relative(actual, case.expected) < 2.0**-7
+        ):
+            return False
+    return True
+
+
+def _relative(actual: Array, expected: Array) -> float:
+    return float(np.max(np.abs(actual - expected)) / np.max(np.abs(expected)))
+
+
+def _is_zero(evidence: Evidence) -> bool:
+    return all(not c.crashed and not np.any(c.actual) for c in evidence.cases)
+
+
+def _bias_summed_elsewhere(evidence: Evidence) -> bool:
+    """db is a sum over some of the axes, in any order, or one entry of such a sum."""
+    wrong = [c for c in evidence.cases if not (c.is_right or c.crashed)]
+    return bool(wrong) and all(_is_partial_sum(c.probe.dz, c.actual) for c in wrong)
+
+
+def _is_partial_sum(dz: Array, actual: object) -> bool:
+    import itertools  # noqa: PLC0415
+
+    found = np.sort(np.ravel(np.asarray(actual)))
+    for count in range(4):
+        for axes in itertools.combinations(range(4), count):
+            total = dz.sum(axis=axes)
+            if total.size == found.size and np.allclose(np.sort(total.ravel()), found):
+                return True
+            for index in (0, -1):
+                for axis in range(total.ndim):
+                    part = np.sort(total.take(index, axis=axis).ravel())
+                    if part.size == found.size and np.allclose(part, found):
+                        return True
+    return False
+
+
+def _outputs_differ(nest: Nest) -> bool:
+    return nest.sizes.output[0] != nest.sizes.output[1]
+
+
+def _inputs_differ(nest: Nest) -> bool:
+    return nest.sizes.size[0] != nest.sizes.size[1]
+
+
+def _more_inputs_than_outputs(nest: Nest) -> bool:
+    return nest.sizes.size[0] > nest.sizes.output[0] or nest.sizes.size[1] > nest.sizes.output[1]
+
+
+def _dense_outputs(nest: Nest, axis: int) -> int:
+    return nest.sizes.padded[axis] - nest.sizes.extent[axis] + 1
+
+
+def _strided(nest: Nest) -> bool:
+    s = nest.sizes
+    dense = [p - e + 1 for p, e in zip(s.padded, s.extent, strict=True)]
+    return dense[0] > s.output[0] or dense[1] > s.output[1]
+
+
+MISTAKES: tuple[Mistake, ...] = (
+    Mistake(
+        "zeros-returned",
+        ALL,
+        "The array is made but never filled: only zeros come back.",
+        "Give back the array that the loops add to.",
+        "the whole sum",
+        r.result(lambda nest, a: np.zeros_like(a)),
+        recognise=_is_zero,
+        source=r"zeros",
+    ),  # 2 of 79
+    Mistake(
+        "divided-by-batch",
+        BACK,
+        "The gradient is divided by the number of samples.",
+        "Leave the division to the loss, or do it in one place only.",
+        "1/N before the sum",
+        (*_scale("batch"),),
+        convention=True,
+        source=r"/=?\s*\(?(n|N|m|batch\w*|\w*shape\[0\]|len\(\w+\))\b|mean",
+    ),  # 9 of 79
+    Mistake(
+        "crop-empty",
+        ("dx",),
+        "The padding is taken off with [pad:-pad], which is empty when the padding is 0"
+        " (or with a kernel of size 1).",
+        "Write [pad:pad + size]: it is right for every padding.",
+        "range of i",
+        (*r.on_each(r.crop_negative), *r.on_each(r.crop_by_kernel)),
+        source=r":\s*-\s*\(?\w",
+    ),  # 12 of 79
+    Mistake(
+        "stride-ignored",
+        ("forward", *PRODUCTS),
+        "The stride is missing in the subscript: output o belongs to the input s·o + t, not o + t"
+        " (the error has to be dilated by the stride).",
+        "Multiply the output position by the stride in every subscript, on both axes.",
+        "s·o",
+        (*r.on_each(r.stride_one),),
+        source=r"range\(|\b[ij]\s*:|\+\s*(k|K|f|HH|WW)",
+    ),  # 8 of 79
+    Mistake(
+        "height-for-width",
+        ALL,
+        "The height stands where the width belongs: only square inputs come out right.",
+        "Take the loop's end, the crop and the stride of each axis from that axis.",
+        "range of the second axis",
+        (
+            *r.always(r.count_of_other_axis(1), "width loop"),
+            *r.always(r.count_of_other_axis(0), "height loop"),
+            *r.always(r.crop_of_other_axis(1), "width crop"),
+            *r.always(r.crop_of_other_axis(0), "height crop"),
+            *r.always(r.crop_padded_of_other_axis(1), "padded width"),
+            *r.always(r.crop_padded_of_other_axis(0), "padded height"),
+            *r.always(r.stride_of_other_axis(1), "width stride"),
+            *r.always(r.stride_of_other_axis(0), "height stride"),
+            *r.raises_when(_inputs_differ, "raises for non-square inputs"),
+            *r.raises_when(_outputs_differ, "raises for non-square outputs"),
+            *r.raises_when(
+                lambda nest: nest.sizes.output[0] > nest.sizes.output[1], "raises when higher"
+            ),
+            *r.raises_when(
+                lambda nest: nest.sizes.output[0] < nest.sizes.output[1], "raises when wider"
+            ),
+        ),
+        source=r"range\(|shape",
+    ),  # 7 of 79
+    Mistake(
+        "padding-twice",
+        PRODUCTS,
+        "The padding is counted twice: the array was padded already.",
+        "Pad once, and shift by the padding once.",
+        "- p",
+        (
+            *r.on_each(r.shifted(lambda nest, axis: -r.before(nest, axis))),
+            *r.on_each(r.crop_from(lambda nest, axis: 2 * r.before(nest, axis))),
+        ),
+        source=r"pad",
+    ),
+    Mistake(
+        "padding-ignored",
+        PRODUCTS,
+        "The padding is left out of the subscript: input i lies at i + p in the padded array.",
+        "Take off the padding before the array: start at the padding, not at 0.",
+        "- p",
+        (
+            *r.on_each(r.shifted(r.before)),
+            *r.on_each(r.crop_from(lambda nest, axis: 0)),
+            *r.raises_when(lambda nest: nest.sizes.pads != ((0, 0), (0, 0)), "raises with padding"),
+        ),
+        source=r"pad|return",
+    ),
+    Mistake(
+        "padding-hard-coded",
+        ("forward", "dx", "dw"),
+        "The padding is a fixed number instead of the layer's.",
+        "Use the layer's padding.",
+        "- p",
+        (
+            *(("crop by 1", w) for _, w in r.on_each(r.crop_from(lambda nest, axis: 1))),
+            *(("crop by 2", w) for _, w in r.on_each(r.crop_from(lambda nest, axis: 2))),
+            *(
+                ("shift by 1", w)
+                for _, w in r.on_each(r.shifted(lambda nest, axis: r.before(nest, axis) - 1))
+            ),
+            *r.always(r.other_padding(0), "none"),
+            *r.always(r.other_padding(1), "1"),
+            *r.always(r.other_padding(2), "2"),
+        ),
+        source=r"\b[12]\b.*:|pad",
+    ),  # padding of all kinds: 5 of 79
+    Mistake(
+        "wrong-side-cropped",
+        ("dx",),
+        "The padding of the far side is taken off at the near side.",
+        "Start the crop at the padding before the axis (top, left).",
+        "- p",
+        (*r.on_each(r.crop_from(lambda nest, axis: nest.sizes.pads[axis][1])),),
+        source=r":.*\+",
+    ),
+    Mistake(
+        "rotation-missing",
+        ("dx",),
+        "The kernel has to be turned by 180 degrees where dx is gathered from the error.",
+        "Correlate the padded error with the kernel flipped along both axes, or scatter with +=.",
+        "w at tap t, error at o = (i + p - t)/s",
+        (*r.always(r.rotate_weights),),
+        looks_like=r"^(?!.*(rot90|flip|::\s*-1))",
+        source=r"correlate|einsum|conv|dot|sum",
+    ),
+    Mistake(
+        "rotation-unwanted",
+        ("dx",),
+        "The kernel is turned by 180 degrees although the window is scattered, which needs no turn.",
+        "Add w itself into the window: s·o + t already runs forward.",
+        "w at tap t",
+        (*r.always(r.rotate_weights),),
+        source=r"rot90|flip|::\s*-1",
+    ),  # rotations: 3 of 79
+    Mistake(
+        "error-rotated",
+        ("dw",),
+        "The error is turned by 180 degrees where dw needs it as it is.",
+        "Correlate the input with the error itself.",
+        "error at o, input at s·o + t",
+        (*r.always(r.rotate_error),),
+        source=r"rot90|flip|::\s*-1|convolve",
+    ),
+    Mistake(
+        "kernel-gradient-reversed",
+        ("dw",),
+        "dw comes out turned by 180 degrees: the arguments of the correlation are exchanged.",
+        "Correlate the input with the error, in this order.",
+        "t on the left side",
+        (*r.result(r.reverse_result),),
+        source=r"correlate|convolve|rot90|flip",
+    ),
+    Mistake(
+        "all-into-first-sample",
+        ("dx",),
+        "The gradients of all samples are added into the first.",
+        "Write to the sample that the error came from.",
+        "n on the left side",
+        (*r.result(r.into_first_sample),),
+        source=r"\[0",
+    ),
+    Mistake(
+        "first-sample-only",
+        BACK,
+        "Only the first sample takes part.",
+        "Sum dw and db over all samples, and give every sample its dx.",
+        "sum over n",
+        (*r.always(r.first_sample),),
+        source=r"range\(1\)|\[0",
+    ),  # samples: 3 of 79
+    Mistake(
+        "weight-gradient-for-input-gradient",
+        ("dx",),
+        "The weight gradient is given back where the input gradient belongs.",
+        "Give back dx.",
+        "the left side",
+        (("", r.weight_gradient),),
+        source=r"return",
+    ),  # 2 of 79
+    Mistake(
+        "overwritten-not-added",
+        PRODUCTS,
+        "= stands where += belongs: later windows, filters or samples overwrite earlier ones.",
+        "Add with +=.",
+        "the sum",
+        (
+            *r.always(r.chain(r.last_filter, r.last_position), "filters and positions"),
+            *r.always(r.last_position, "positions"),
+            *r.always(r.last_filter, "filters"),
+            *r.always(r.last_tap, "taps"),
+            *r.always(r.chain(r.last_filter, r.last_tap), "filters and taps"),
+            *r.always(r.last_sample, "samples"),
+            *r.always(r.chain(r.last_sample, r.last_position), "samples and positions"),
+            *r.result(r.last_channel, "channels"),
+        ),
+        source=r"[^+\-*/=!<>]=[^=]",
+    ),
+    Mistake(
+        "uncovered-rows",
+        ("dx",),
+        "Rows and columns that no window reaches are missing in dx.",
+        "Give dx the shape of the input; what no window reaches has gradient zero.",
+        "range of i",
+        (
+            *r.on_each(r.crop_to_reached),
+            *r.on_each(r.crop_inside_reached),
+            *r.raises_when(lambda nest: any(nest.sizes.unreached)),
+        ),
+        source=r"zeros|shape|:",
+    ),  # 3 of 79
+    Mistake(
+        "loops-over-input",
+        ALL,
+        "The loop runs over the input's size where it must run over the output's.",
+        "Loop over the positions of the error.",
+        "range of o",
+        (
+            *r.always(r.loops_over(lambda nest, axis: nest.sizes.size[axis]), "input"),
+            *r.always(r.loops_over(_dense_outputs), "input without the stride"),
+            *r.always(r.loops_over(lambda nest, axis: nest.sizes.padded[axis]), "padded input"),
+            *r.raises_when(_more_inputs_than_outputs, "raises"),
+            *r.raises_when(_strided, "input without the stride"),
+            *r.raises_when(lambda nest: nest.sizes.size != nest.sizes.output, "raises"),
+        ),
+        source=r"for .* in .*range",
+    ),  # 2 of 79
+    Mistake(
+        "updated-weights",
+        ("dx",),
+        "dx is computed with weights that have been updated already.",
+        "Compute dx before the update.",
+        "w",
+        (
+            ("", r.updated_weights(1, mean=False)),
+            ("up", r.updated_weights(-1, mean=False)),
+            ("mean", r.updated_weights(1, mean=True)),
+            ("mean up", r.updated_weights(-1, mean=True)),
+        ),
+        source=r"-=|update|step",
+    ),  # 2 of 79
+    Mistake(
+        "sample-for-filter",
+        PRODUCTS,
+        "The number of the sample selects the kernel: w[n] where w[k] belongs.",
+        "Index the weights with the filter.",
+        "w[k, c, t]",
+        (*r.always(r.sample_for_filter),),
+        source=r"(w|W|weights|kernels?|filters?)\w*\[",
+    ),
+    Mistake(
+        "channels-for-filters",
+        ALL,
+        "Channels and filters are exchanged: w[c, k] where w[k, c] belongs.",
+        "Sum over the filters with w[k, c]; only C = K hides the difference.",
+        "w[k, c, t]",
+        (
+            *r.always(r.channels_for_filters, "weights"),
+            *r.always(r.channels_for_filters_broadcast, "weights, stretched"),
+            *r.always(r.error_of_channel, "error"),
+            *r.always(r.input_of_filter, "input"),
+            *r.raises_when(lambda nest: nest.sizes.channels != nest.sizes.filters, "raises"),
+        ),
+        source=r"einsum|\[",
+    ),
+    Mistake(
+        "channels-collapsed",
+        PRODUCTS,
+        "The channels are summed into one: every channel gets the same gradient.",
+        "Keep the channel: it is an index of the result, not of the sum.",
+        "c",
+        (
+            *r.always(r.sum_inputs_over_channels, "input"),
+            *r.always(r.sum_weights_over_channels, "weights"),
+        ),
+        source=r"sum",
+    ),
+    Mistake(
+        "inputs-for-weights",
+        ("dx",),
+        "The input stands where the weights belong.",
+        "Multiply the error with the weights for dx; the input belongs in dw.",
+        "w[k, c, t]",
+        (*r.always(r.inputs_for_weights),),
+        source=r"\+=",
+    ),
+    Mistake(
+        "weights-for-inputs",
+        ("dw",),
+        "The weights stand where the input belongs.",
+        "Multiply the error with the window of the input for dw.",
+        "x[n, c, s·o + t - p]",
+        (*r.always(r.weights_for_inputs),),
+        source=r"\+=",
+    ),
+    Mistake(
+        "element-for-slice",
+        PRODUCTS,
+        "One element stands where the whole window belongs.",
+        "Use the slice of the kernel's size.",
+        "t",
+        (
+            *r.result(r.corner_everywhere, "corner of the window"),
+            *r.always(r.corner_tap, "first tap"),
+            *r.always(r.kernel_sum_at_corner, "summed kernel"),
+            *r.result(r.summed_taps, "summed window"),
+        ),
+        source=r"\+=",
+    ),
+    Mistake(
+        "clipped",
+        BACK,
+        "The gradient is clipped inside the backward pass.",
+        "Clip in the optimiser, where it can be switched off.",
+        "the whole sum",
+        (("", r.clipped),),
+        source=r"clip|minimum|maximum",
+    ),
+    Mistake(
+        "weight-decay",
+        ("dw", "db", "dx"),
+        "A multiple of the weights is added to the gradient: weight decay inside the layer.",
+        "Add the derivative of the regularisation outside, next to the loss.",
+        "+ λ w",
+        (("", r.decayed),),
+        looks_like=r"(?s).*",
+        source=r"(w|W|weights?|kernels?|filters?)\b.*\*|\*.*\b(w|W|weights?|kernels?|filters?)\b",
+    ),
+    Mistake(
+        "sign",
+        ALL,
+        "The sign is wrong.",
+        "Take the minus away.",
+        "the whole sum",
+        (*r.result(lambda nest, a: -a),),
+        source=r"-=|=\s*-|-\s*np",
+    ),
+    Mistake(
+        "mean-over-positions",
+        ALL,
+        "The gradient is divided by the number of positions: a mean where a sum belongs.",
+        "Sum over the positions.",
+        "sum over o",
+        (
+            *_scale("positions"),
+            *_scale("batch and positions"),
+            *_scale("taps"),
+            *_scale("half"),
+            *_scale("filters"),
+        ),
+        source=r"mean|/",
+    ),
+    Mistake(
+        "bias-ignored",
+        ("forward",),
+        "The bias is not added.",
+        "Add the bias of the filter to every position.",
+        "+ b[k]",
+        (*r.result(lambda nest, a: a - nest.probe.b[:, None, None]),),
+        source=r"return",
+    ),
+    Mistake(
+        "bias-sum",
+        ("db",),
+        "db is summed over the wrong axes.",
+        "Sum the error over the samples and over all positions, one number per filter.",
+        "sum over n, o",
+        (*r.always(r.first_sample, "first sample"), *r.always(r.last_position, "last position")),
+        recognise=_bias_summed_elsewhere,
+        source=r"sum",
+    ),
+    Mistake(
+        "groups-ignored",
+        PRODUCTS,
+        "The offset of the group is missing: every group uses the channels of the first.",
+        "Move by g·C/groups channels.",
+        "c inside group g",
+        (*r.always(r.group_offset_missing_in_input), *r.result(r.group_offset_missing_in_result)),
+        source=r"\[.*:",
+    ),
+    Mistake(
+        "dilation-off-by-one",
+        ("forward", *PRODUCTS),
+        "The dilation is off by one (dilation 1 means no gaps).",
+        "Taps lie d positions apart.",
+        "d·t",
+        (*r.on_each(r.dilation_by(-1)), *r.on_each(r.dilation_by(1))),
+        source=r"dilat",
+    ),
+    Mistake(
+        "dilation-ignored",
+        ("forward", *PRODUCTS),
+        "The dilation is left out of the subscript.",
+        "Taps lie d positions apart.",
+        "d·t",
+        (*r.on_each(r.dilation_one),),
+        source=r"dilat|slice|_taps",
+    ),
+    Mistake(
+        "zero-insertion",
+        ("dx",),
+        "One zero too many is inserted between the entries of the error.",
+        "Insert s - 1 zeros, so that output o lies at s·o.",
+        "s·o",
+        (*r.on_each(r.stride_plus), *r.on_each(r.stride_plus_whole_windows)),
+        source=r"stride",
+    ),
+    Mistake(
+        "last-window-missing",
+        ALL,
+        "The loop ends one window early.",
+        "Loop over all (I + padding - extent)/s + 1 positions.",
+        "range of o",
+        (*r.on_each(r.drop_last_output),),
+        source=r"range\(.*-\s*1",
+    ),
+    Mistake(
+        "last-filter-missing",
+        PRODUCTS,
+        "Only a part of the filters takes part.",
+        "Sum over all filters.",
+        "sum over k",
+        (
+            *r.always(lambda nest: _without(nest, last=True), "last"),
+            *r.always(lambda nest: _without(nest, last=False), "first"),
+        ),
+        source=r"range\(",
+    ),
+    Mistake(
+        "low-precision",
+        ("forward", *BACK),
+        "The sum is kept in a type of low precision: half precision, or whole numbers.",
+        "Accumulate in float32 or float64.",
+        "the sum",
+        recognise=_is_low_precision,
+        source=r"float16|half|int\b|int\d|dtype",
+    ),
+    Mistake(
+        "axes-mixed",
+        ("forward", *PRODUCTS, "db"),
+        "An array is reshaped where its axes have to be moved first: entries land in wrong places.",
+        "Transpose before the reshape (samples and filters, channels and taps).",
+        "order of the subscripts",
+        (
+            *r.all_orders(r.error_reread, "NKHW"),
+            *r.all_orders(r.result_reread, "NCHW"),
+            *r.all_orders(r.result_reread, "NKHW"),
+            *r.all_orders(r.result_reread, "KCHW"),
+            *r.all_orders(r.weights_reread, "KCHW"),
+        ),
+        source=r"reshape|transpose|swapaxes",
+    ),  # 3 of 79
+)
+
+
+def _without(nest: Nest, *, last: bool) -> Nest:
+    from dataclasses import replace  # noqa: PLC0415
+
+    dz = nest.dz.copy()
+    if nest.sizes.filters > 1:
+        dz[:, -1 if last else 0] = 0
+    return replace(nest, dz=dz)
+
+
+# Mistakes that two runs or a look at the arguments show, and that no rewriting is needed for.
+BEHAVIOURS: dict[str, Mistake] = {
+    m.name: m
+    for m in (
+        Mistake(
+            "never-runs",
+            BACK,
+            "The backward pass fails on every layer that was tried.",
+            "Repair the error first.",
+            "",
+            source="",
+        ),
+        Mistake(
+            "uninitialised",
+            BACK,
+            "The gradient is added onto np.empty: whatever lay in memory is part of it.",
+            "Start from np.zeros.",
+            "the start of the sum",
+            source=r"empty|ndarray\(",
+        ),
+        Mistake(
+            "accumulates",
+            BACK,
+            "The gradient of every call is added to that of the calls before.",
+            "Start every backward pass from zero, or offer a method that resets the gradient.",
+            "the start of the sum",
+            source=r"\+=|\+",
+        ),
+        Mistake(
+            "not-deterministic",
+            ALL,
+            "Two calls with the same arrays give different results.",
+            "Look for uninitialised memory, for state that is kept, and for random numbers.",
+            "",
+            source=r"random|empty",
+        ),
+        Mistake(
+            "input-overwritten",
+            BACK,
+            "The backward pass writes into an array that it was given.",
+            "Copy before changing it in place.",
+            "",
+            source=r"[*/+\-]=",
+        ),
+        Mistake(
+            "double-backward-exchanged",
+            BACK,
+            "The two results of the double backward pass are exchanged.",
+            "The gradient with respect to x is dx of the change of w, and the other way round.",
+            "",
+            source=r"return",
+        ),
+    )
+}
+
+BY_NAME: dict[str, Mistake] = {m.name: m for m in MISTAKES} | BEHAVIOURS
+
+__all__ = ["BEHAVIOURS", "BY_NAME", "MISTAKES", "agree"]

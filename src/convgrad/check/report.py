@@ -1,0 +1,176 @@
+"""What the checker found, as values. Every form of the report is written from these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from convgrad.check.nest import PASSES
+
+if TYPE_CHECKING:
+    from convgrad.check.nest import Array, Pass
+
+Verdict: TypeAlias = Literal[
+    "right", "right up to a convention", "wrong", "not computed", "crashes", "unexplained"
+]
+# From best to worst: the verdict of a pass is the worst of its features.
+ORDER: tuple[Verdict, ...] = (
+    "right", "not computed", "right up to a convention", "crashes", "unexplained", "wrong",
+)  # fmt: skip
+BAD: frozenset[Verdict] = frozenset({"wrong", "crashes", "unexplained"})
+JSON_VERSION = 1
+
+# The right equations, per pass; x, w, dz, z and p as in docs/check.md.
+EQUATIONS: dict[Pass, str] = {
+    "forward": "z[n,k,o] = b[k] + Σ(c,t) x[n,c,s·o+d·t−p] · w[k,c,t]",
+    "dx": "dx[n,c,i] = Σ(k) Σ(o,t: s·o+d·t = i+p) dz[n,k,o] · w[k,c,t]",
+    "dw": "dw[k,c,t] = Σ(n,o) dz[n,k,o] · x[n,c,s·o+d·t−p]",
+    "db": "db[k] = Σ(n,o) dz[n,k,o]",
+}
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """The verdict of several together.
+
+    >>> worst(["right", "wrong"])
+    'wrong'
+    """
+    return max(verdicts, key=ORDER.index) if verdicts else "not computed"
+
+
+@dataclass(frozen=True)
+class FoundMistake:
+    """A mistake that explains a wrong gradient exactly."""
+
+    name: str
+    gradient: str
+    sentence: str
+    remedy: str
+    term: str
+    detail: str = ""
+    line: int | None = None
+    place: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of the JSON report."""
+        return {
+            "name": self.name,
+            "gradient": self.gradient,
+            "sentence": self.sentence,
+            "remedy": self.remedy,
+            "term": self.term,
+            "detail": self.detail,
+            "line": self.line,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Counterexample:
+    """The smallest layer that was found to show a wrong gradient."""
+
+    gradient: str
+    layer: str
+    arrays: dict[str, Array]
+    expected: Array
+    actual: Array | None
+    failure: str = ""
+
+    @property
+    def first_difference(self) -> tuple[int, ...] | None:
+        """Where the two arrays differ first, or None where the shapes do."""
+        if self.actual is None or self.actual.shape != self.expected.shape:
+            return None
+        wrong = np.argwhere(~np.isclose(self.actual, self.expected, rtol=1e-9, atol=1e-9))
+        return tuple(int(i) for i in wrong[0]) if len(wrong) else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of the JSON report."""
+        return {
+            "gradient": self.gradient,
+            "layer": self.layer,
+            "arrays": {name: a.tolist() for name, a in self.arrays.items()},
+            "expected": self.expected.tolist(),
+            "actual": None if self.actual is None else _plain(self.actual),
+            "failure": self.failure,
+            "first_difference": self.first_difference,
+        }
+
+
+def _plain(a: Array) -> Any:
+    return np.where(np.isfinite(a.astype(float)), a.astype(float), 0).tolist()
+
+
+@dataclass(frozen=True)
+class PassReport:
+    """The verdict on one backward pass.
+
+    Attributes:
+        name: the class or the function.
+        verdicts: one for the forward pass and for every gradient.
+        features: the same for every feature that was probed.
+        mistakes: what explains the wrong ones.
+        conventions: what was understood of the calling convention, in words.
+        counterexample: the smallest layer that shows the first wrong gradient.
+        failure: the error of code that crashes.
+        line: where the backward pass starts.
+        notes: what else is worth saying.
+        identified: the convention was found, by right results or by shapes.
+    """
+
+    name: str
+    verdicts: dict[Pass, Verdict]
+    features: dict[str, dict[Pass, Verdict]] = field(
+        default_factory=dict[str, dict["Pass", "Verdict"]]
+    )
+    mistakes: tuple[FoundMistake, ...] = ()
+    conventions: dict[str, str] = field(default_factory=dict[str, str])
+    counterexample: Counterexample | None = None
+    failure: str = ""
+    line: int = 0
+    notes: tuple[str, ...] = ()
+    identified: bool = True
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.mistakes and not BAD & set(self.verdicts.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of the JSON report."""
+        return {
+            "name": self.name,
+            "line": self.line,
+            **{p: self.verdicts.get(p, "not computed") for p in PASSES},
+            "features": self.features,
+            "mistakes": [m.as_json() for m in self.mistakes],
+            "conventions": self.conventions,
+            "counterexample": self.counterexample.as_json() if self.counterexample else {},
+            "failure": self.failure,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """The verdicts on one file, or the reason why there are none."""
+
+    path: str
+    passes: tuple[PassReport, ...] = ()
+    error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def is_right(self) -> bool:
+        """Whether everything in it is right."""
+        return not self.error and all(p.is_right for p in self.passes)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of the JSON report."""
+        return {
+            "path": self.path,
+            "error": self.error,
+            "seconds": round(self.seconds, 3),
+            "passes": [p.as_json() for p in self.passes],
+        }

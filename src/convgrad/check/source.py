@@ -1,0 +1,432 @@
+"""Reading someone's file: which classes and functions in it are a convolution's backward pass.
+
+Only the text is read here; nothing is run. Notebooks are read as the text of their code cells.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from convgrad.errors import ConvgradError
+
+BACKWARD = re.compile(
+    r"back|bprop|bwd|(^|_)bp($|_)|(^|_)grad(ient)?s?(_|$)|^d_?conv|derivative", re.I
+)
+NOT_BACKWARD = re.compile(
+    r"zero_?grad|get_|set_|clip|clear|check|numer|reset|update|apply_grad|collect|save|load|test|"
+    r"optim|descent|norm(?!al)|print|plot|col2im|im2col|backend",
+    re.I,
+)
+OTHER_LAYER = re.compile(
+    r"pool|relu|dense|linear|affine|softmax|sigmoid|tanh|batch_?norm|layer_?norm|dropout|loss|"
+    r"entropy|flatten|fully|(^|_)fc|lstm|rnn|attention|embed|activation|(?<!up)sample_",
+    re.I,
+)
+FORWARD_NAMES = (
+    "forward", "__call__", "call", "forward_pass", "feedforward", "feed_forward", "fprop", "fwd",
+    "forward_prop", "forward_propagation", "forwardpropagation", "forward_propagate", "propagate",
+    "conv_forward", "convolve", "conv", "convolution", "compute", "run", "apply", "predict",
+    "calculate", "output", "front",
+)  # fmt: skip
+BACKWARD_NAMES = (
+    "backward", "backprop", "backward_pass", "back_prop", "bprop", "back_propagation",
+    "backpropagation", "backward_prop", "backward_propagation", "backpropagate", "back_propagate",
+    "back", "bwd", "gradient", "gradients",
+)  # fmt: skip
+CONVOLUTION = re.compile(r"conv", re.I)
+KERNEL_WORDS = re.compile(r"kernel|filter|stride|im2col|correlate|fh|weights?\b", re.I)
+
+
+class SourceError(ConvgradError, ValueError):
+    """A file in which no backward pass can be looked for."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a function: its name and the text of its default, if it has one."""
+
+    name: str
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Function:
+    """What can be read off a function without running it.
+
+    Attributes:
+        name: its name.
+        parameters: without `self`.
+        line: where it starts.
+        keys: for every name in it, the texts by which that name is subscripted.
+        unpacked: for every name in it, the names it is unpacked into.
+        returns: the names that its last return statement gives back.
+        returns: the names that its last return statement gives back.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    line: int
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    unpacked: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    returns: tuple[str, ...] = ()
+
+    def returned_name(self, path: tuple[tuple[str, object], ...]) -> str:
+        """The name that the code itself gives to an entry of what it returns."""
+        if not path:
+            return self.returns[0] if len(self.returns) == 1 else ""
+        index = path[0][1]
+        inside = isinstance(index, int) and index < len(self.returns) and len(path) == 1
+        return self.returns[index] if inside and isinstance(index, int) else ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One backward pass to check, and the forward pass that belongs to it.
+
+    Attributes:
+        name: the class, or the function of the backward pass.
+        constructor: parameters of the class, None for plain functions.
+        forward: the forward pass, if there is one.
+        backward: the function or functions of the backward pass.
+        update: a method that applies gradients which nothing else shows.
+    """
+
+    name: str
+    constructor: Function | None
+    forward: Function | None
+    backward: tuple[Function, ...]
+    update: Function | None = None
+
+    @property
+    def is_class(self) -> bool:
+        """Whether the gradients belong to an object."""
+        return self.constructor is not None
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of someone's file.
+
+    Attributes:
+        path: the file.
+        text: Python text, changed where Python 3 could not read it.
+        tree: its syntax tree.
+        python2: it was written for Python 2.
+        cells: for a notebook, the first line of every code cell.
+    """
+
+    path: Path
+    text: str
+    tree: ast.Module
+    python2: bool = False
+    cells: tuple[int, ...] = ()
+
+    def place(self, line: int) -> str:
+        """A line in words: of the file, or of a notebook's cell."""
+        if not self.cells:
+            return f"line {line}"
+        cell = max(i for i, first in enumerate(self.cells) if first <= max(line, self.cells[0]))
+        return f"cell {cell + 1}, line {line - self.cells[cell] + 1}"
+
+
+def read_source(path: Path) -> Source:
+    """The file as Python 3 text: notebooks joined, Python 2 prints rewritten.
+
+    Raises: SourceError: where the file cannot be read as Python.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise SourceError(f"cannot read {path}", got=str(error)) from None
+    cells: tuple[int, ...] = ()
+    if path.suffix == ".ipynb":
+        text, cells = _notebook(path, text)
+    text = text.lstrip("\ufeff").expandtabs(8) if "\t" in text else text.lstrip("\ufeff")
+    python2 = bool(re.search(r"\bxrange\(|\braw_input\(", text))
+    try:
+        return Source(path, text, _parse(text), python2, cells)
+    except SyntaxError:
+        modern = _from_python_2(text)
+    try:
+        return Source(path, modern, _parse(modern), python2=True, cells=cells)
+    except SyntaxError as error:
+        raise SourceError(
+            f"{path} is not Python",
+            got=f"{error.msg} in line {error.lineno}",
+            mend="check a file that Python can read",
+        ) from None
+
+
+def _parse(text: str) -> ast.Module:
+    import warnings  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
+def _notebook(path: Path, text: str) -> tuple[str, tuple[int, ...]]:
+    try:
+        cells = [c for c in json.loads(text)["cells"] if c["cell_type"] == "code"]
+        sources = ["".join(c["source"]) for c in cells]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{path} is not a notebook", got=str(error)) from None
+    lines: list[str] = []
+    starts: list[int] = []
+    for source in sources:
+        cell = re.sub(r"^(\s*)([%!?])", r"\1pass # \2", source, flags=re.M)
+        try:
+            _parse(cell)
+        except SyntaxError:
+            cell = re.sub(r"^", "# ", cell, flags=re.M)
+        starts.append(len(lines) + 1)
+        lines += [*cell.split("\n"), ""]
+    return "\n".join(lines), tuple(starts or [1])
+
+
+def _from_python_2(text: str) -> str:
+    text = re.sub(r"^(\s*)print\s+>>\s*[\w.]+\s*,\s*(.*)$", r"\1print(\2)", text, flags=re.M)
+    text = re.sub(r"(^|[:;])(\s*)print(?!\s*\()[ \t]+([^;\n]*)", r"\1\2print(\3)", text, flags=re.M)
+    text = re.sub(r"(^|[:;])(\s*)print[ \t]*$", r"\1\2print()", text, flags=re.M)
+    text = re.sub(r"except\s+(\w[\w.]*)\s*,\s*(\w+)\s*:", r"except \1 as \2:", text)
+    text = re.sub(r"raise\s+(\w+)\s*,\s*(.+)$", r"raise \1(\2)", text, flags=re.M)
+    return re.sub(r"\bprint\s*(\([^()\n]*\)\s*%[^\n]*)$", r"print(\1)", text, flags=re.M)
+
+
+def find_targets(source: Source, name: str | None = None) -> list[Target]:
+    """The backward passes of a file, or the one that belongs to a name.
+
+    Raises: SourceError: where there is none.
+    """
+    classes = {n.name: n for n in source.tree.body if isinstance(n, ast.ClassDef)}
+    functions = {n.name: n for n in _functions(source.tree)}
+    if name is None:
+        targets = [t for c in classes if (t := _class_target(c, classes)) is not None]
+        named = [t for t in targets if CONVOLUTION.search(t.name)]
+        targets = named or [t for t in targets if _is_convolution(classes[t.name], source)]
+        targets += _function_targets(functions, source)
+    else:
+        targets = [_named_target(name, classes, functions, source.path)]
+    if not targets:
+        raise SourceError(
+            f"no backward pass of a convolution in {source.path}",
+            got=f"{len(classes)} classes, {len(functions)} functions",
+            expected="a class with forward and backward, or a function such as conv_backward",
+            mend=f"name it: {source.path}:NAME",
+        )
+    return targets
+
+
+def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
+    found: list[ast.FunctionDef] = []
+    for node in tree.body:
+        inner = node.body if isinstance(node, (ast.If, ast.Try)) else [node]
+        found += [n for n in inner if isinstance(n, ast.FunctionDef)]
+    return found
+
+
+def _named_target(
+    name: str,
+    classes: dict[str, ast.ClassDef],
+    functions: dict[str, ast.FunctionDef],
+    path: Path,
+) -> Target:
+    if name in classes:
+        target = _class_target(name, classes, strict=False)
+        if target is not None:
+            return target
+    if name in functions:
+        return Target(name, None, _forward_of(name, functions), (read_function(functions[name]),))
+    raise SourceError(
+        f"no backward pass named {name} in {path}",
+        expected=", ".join(sorted({*classes, *functions})[:30]),
+    )
+
+
+def _class_target(
+    name: str, classes: dict[str, ast.ClassDef], *, strict: bool = True
+) -> Target | None:
+    methods = _methods(classes[name], classes, frozenset())
+    backward = _pick(methods, BACKWARD_NAMES, BACKWARD)
+    forward = _pick(methods, FORWARD_NAMES, None)
+    if backward is None or (strict and (OTHER_LAYER.search(name) and not CONVOLUTION.search(name))):
+        return None
+    constructor = methods.get("__init__")
+    update = _pick(methods, ("update", "step", "update_weights", "update_params", "apply"), None)
+    empty = Function("__init__", (), classes[name].lineno)
+    return Target(
+        name,
+        read_function(constructor, method=True) if constructor else empty,
+        read_function(forward, method=True) if forward else None,
+        (read_function(backward, method=True),),
+        read_function(update, method=True) if update else None,
+    )
+
+
+def _methods(
+    node: ast.ClassDef, classes: dict[str, ast.ClassDef], seen: frozenset[str]
+) -> dict[str, ast.FunctionDef]:
+    found: dict[str, ast.FunctionDef] = {}
+    for base in node.bases:
+        if isinstance(base, ast.Name) and base.id in classes and base.id not in seen:
+            found |= _methods(classes[base.id], classes, seen | {node.name})
+    own = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
+    return found | own
+
+
+def _pick(
+    methods: dict[str, ast.FunctionDef], names: tuple[str, ...], pattern: re.Pattern[str] | None
+) -> ast.FunctionDef | None:
+    lower = {name.lower(): method for name, method in methods.items() if not _is_empty(method)}
+    for name in names:
+        if name in lower:
+            return lower[name]
+    if pattern is not None:
+        for name, method in lower.items():
+            if pattern.search(name) and not NOT_BACKWARD.search(name):
+                return method
+    return None
+
+
+def _is_empty(method: ast.FunctionDef) -> bool:
+    body = [
+        s
+        for s in method.body
+        if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
+    ]
+    return all(isinstance(s, (ast.Pass, ast.Raise)) for s in body)
+
+
+def _is_convolution(node: ast.ClassDef, source: Source) -> bool:
+    text = ast.get_source_segment(source.text, node) or ""
+    return len(set(KERNEL_WORDS.findall(text.lower()))) >= 2
+
+
+_GRADIENT_OF = re.compile(
+    r"(_?(wrt_?)?(input|data|x|weights?|kernels?|filters?|w|bias|b|dx|dw|db))$", re.I
+)
+
+
+def _function_targets(functions: dict[str, ast.FunctionDef], source: Source) -> list[Target]:
+    backwards = [
+        n
+        for n in functions
+        if BACKWARD.search(n) and not NOT_BACKWARD.search(n) and not OTHER_LAYER.search(n)
+    ]
+    backwards = [n for n in backwards if "double" not in n.lower() and functions[n].args.args]
+    named = [n for n in backwards if CONVOLUTION.search(n)]
+    if not named:
+        text = source.text
+        named = [
+            n for n in backwards if len(set(KERNEL_WORDS.findall(_text(functions[n], text)))) >= 1
+        ]
+    groups: dict[str, list[str]] = {}
+    for name in named:
+        groups.setdefault(_GRADIENT_OF.sub("", name), []).append(name)
+    targets: list[Target] = []
+    for stem, members in groups.items():
+        parts = tuple(read_function(functions[m]) for m in members)
+        if len(members) > 1 and all(_GRADIENT_OF.search(m) for m in members):
+            targets.append(Target(stem, None, _forward_of(members[0], functions), parts))
+        else:
+            targets += [Target(p.name, None, _forward_of(p.name, functions), (p,)) for p in parts]
+    return targets
+
+
+def _text(function: ast.FunctionDef, text: str) -> str:
+    return (ast.get_source_segment(text, function) or "").lower()
+
+
+_SWAPS = (
+    ("backward", "forward"), ("backwards", "forwards"), ("bwd", "fwd"), ("bprop", "fprop"),
+    ("back_prop", "forward_prop"), ("backprop", "forward"), ("backprop", "forwardprop"),
+    ("backprop", "feedforward"), ("back_propagation", "forward_propagation"), ("back", "forward"),
+    ("backpropagation", "forwardpropagation"), ("gradient", "forward"), ("grad", "forward"), ("back", "front"),
+    ("_backward", ""), ("_backprop", ""), ("_back", ""), ("_bwd", ""), ("_grads", ""), ("_grad", ""),
+    ("_gradient", ""), ("_gradients", ""), ("backward_", ""), ("grad_", ""), ("d_", ""), ("d", ""),
+)  # fmt: skip
+
+
+def _forward_of(name: str, functions: dict[str, ast.FunctionDef]) -> Function | None:
+    lower = {n.lower(): n for n in functions if n != name}
+    for stem in (name, _GRADIENT_OF.sub("", name)):
+        for old, new in _SWAPS:
+            if old in stem.lower():
+                candidate = lower.get(stem.lower().replace(old, new, 1))
+                if candidate and candidate != name:
+                    return read_function(functions[candidate])
+    forwards = [
+        n
+        for n in functions
+        if re.search(r"forward|fwd|fprop|^conv(2d|olve|olution)?$", n, re.I)
+        and not OTHER_LAYER.search(n)
+    ]
+    forwards = [n for n in forwards if CONVOLUTION.search(n)] or forwards
+    return read_function(functions[forwards[0]]) if len(forwards) == 1 else None
+
+
+def read_function(node: ast.FunctionDef, *, method: bool = False) -> Function:
+    """What can be read off a definition."""
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    is_static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
+    defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
+    pairs = [*zip(positional, [*defaults, *arguments.defaults], strict=True)]
+    pairs += [*zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    if method and not is_static:
+        pairs = pairs[1:]
+    parameters = tuple(Parameter(a.arg, ast.unparse(d) if d else None) for a, d in pairs)
+    return Function(
+        node.name, parameters, node.lineno, _keys(node), _unpacked(node), _returns(node)
+    )
+
+
+def _keys(node: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for n in ast.walk(node):
+        match n:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
+                found.setdefault(name, []).append(key)
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=name), attr="get" | "pop" | "setdefault"),
+                args=[ast.Constant(value=str(key)), *_],
+            ):
+                found.setdefault(name, []).append(key)
+            case _:
+                pass
+    return {name: tuple(dict.fromkeys(keys)) for name, keys in found.items()}
+
+
+def _unpacked(node: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for n in ast.walk(node):
+        match n:
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Name(id=name)):
+                found[name] = tuple(e.id if isinstance(e, ast.Name) else "_" for e in names)
+            case _:
+                pass
+    return found
+
+
+def _returns(node: ast.FunctionDef) -> tuple[str, ...]:
+    statements = [n for n in ast.walk(node) if isinstance(n, ast.Return) and n.value is not None]
+    if not statements:
+        return ()
+    value = max(statements, key=lambda n: n.lineno).value
+    entries = value.elts if isinstance(value, (ast.Tuple, ast.List)) else [value]
+    return tuple(_name_in(e) for e in entries)
+
+
+def _name_in(expression: ast.expr | None) -> str:
+    """The name of a variable or an attribute, also inside a subscript."""
+    match expression:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Subscript(value=value):
+            return _name_in(value)
+        case _:
+            return ""
