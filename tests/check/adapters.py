@@ -301,7 +301,6 @@ def parameters(module, layer, x, w, b, dz):
     conv.weight.data, conv.bias.data = w, b
 
     def backward():
-        conv.zero_grad()
         dx = conv.backward(dz)
         return dx, conv.weight.grad, conv.bias.grad
 

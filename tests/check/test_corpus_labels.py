@@ -148,6 +148,10 @@ def test_label(name, poisoned_memory):
     elif label["mistake"] == "accumulates":
         assert not all(o["repeats"][1] for o in outcomes)
         measured["dw"] = "wrong"
+    elif hasattr(module, "Module"):  # a method resets what the calls accumulate
+        for gradient, place in (("dw", 1), ("db", 2)):
+            if not all(o["repeats"][place] for o in outcomes):
+                measured[gradient] = "right up to a convention"
     assert measured == {p: label[p] for p in PASSES}
 
 

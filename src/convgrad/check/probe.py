@@ -217,12 +217,21 @@ def probes(abilities: Abilities) -> Iterator[Probe]:
     for feature, sizes in _layers(abilities):
         if sizes.is_legal:
             yield integers(sizes, feature)
-    base = base_sizes(abilities)
+    base = _square(abilities)
     if abilities.padding:
         base = _padded(base, 1)
     yield eighths(base, "large and fractional numbers")
     yield without_error(base, "zero error")
     yield impulse(base, "unit impulse")
+
+
+def _square(abilities: Abilities) -> Sizes:
+    """The base layer with equal sides, so that only what is named is special."""
+    base = base_sizes(abilities)
+    if abilities.flat:
+        return base
+    free = abilities.kernel is None and not abilities.square_kernel
+    return replace(base, size=(8, 8), kernel=(3, 3) if free else base.kernel)
 
 
 def _padded(sizes: Sizes, pad: int) -> Sizes:
@@ -232,7 +241,7 @@ def _padded(sizes: Sizes, pad: int) -> Sizes:
 
 def _layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     base = base_sizes(abilities)
-    square = base if abilities.flat else replace(base, size=(8, 8))
+    square = _square(abilities)
     yield "plain", replace(square, batch=1)
     if abilities.batch:
         yield "batch", square
@@ -242,6 +251,8 @@ def _layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     if abilities.filters and abilities.channels:
         yield "as many filters as channels", replace(square, filters=square.channels)
     if not abilities.square_input and not abilities.flat:
+        if base.kernel != square.kernel:
+            yield "non-square kernel", replace(base, size=(8, 8))
         yield "non-square", base
         yield "non-square", replace(base, size=(8, 9))
     if abilities.stride:
@@ -263,8 +274,10 @@ def _layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
         yield "same padding", _same(replace(base, stride=(2, 2)))
     if abilities.stride and abilities.padding:
         yield "stride and padding", _covered(replace(_padded(square, 1), stride=(2, 2)))
-        everything = replace(_padded(base, 1), stride=(2, 2))
-        yield "everything", _covered(everything) if not abilities.square_input else everything
+        everything = replace(_padded(base, 1), size=(10, 8), stride=(2, 2))
+        if abilities.square_input or abilities.flat:
+            everything = replace(_padded(square, 1), stride=(2, 2))
+        yield "everything", _covered(everything)
     if abilities.kernel is None:
         small = replace(square, kernel=(1, 1))
         yield "1×1 kernel", small

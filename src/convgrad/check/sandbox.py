@@ -46,7 +46,7 @@ class Limits:
         memory: bytes of address space.
     """
 
-    seconds: float = 10.0
+    seconds: float = 5.0
     total: float = 60.0
     memory: int = 3 * 2**30
 

@@ -80,6 +80,8 @@ def find_places(c: Convention, sandbox: Sandbox) -> Outcome:
             continue
         if run.failure is not None:
             failure = failure or run.failure
+            if run.failure.kind == "Timeout":
+                break
             continue
         ran += 1
         for gradient in GRADIENTS:
@@ -157,7 +159,10 @@ def _candidates(
 ) -> Iterator[tuple[float, Place]]:
     """Places whose array can be the gradient, each with how well it fits."""
     right = truth(gradient, probe)
+    alone = c.target.is_class and len(leaves(run.results.get("backward00"))) == 1
     for place, array, name in _arrays(c, gradient, run):
+        # What a layer's backward gives back alone should be dx: others look elsewhere first.
+        handicap = 1.0 if alone and place.kind == "returned" and gradient != "dx" else 0.0
         for layout in dict.fromkeys(_layouts_for(c, gradient)):
             axes, sizes = axes_of(gradient, layout, probe)
             if not fits(array.shape, axes, layout, sizes):
@@ -170,8 +175,9 @@ def _candidates(
                 expected = probe.dz.sum(axis=0) if axes == "KHW" else right
                 score = _fit(value, expected, probe.sizes.batch)
                 named = NAMES[gradient].match(name) is not None
-                yield score + (0.5 if named else 0.0), located
-        if NAMES[gradient].match(name) and place.kind == "returned":
+                yield score + (0.5 if named else 0.0) - handicap, located
+        by_name = place.kind == "returned" or (place.kind == "attribute" and gradient != "dx")
+        if NAMES[gradient].match(name) and by_name:
             layout = _layouts_for(c, gradient)[0]
             yield 0.4, replace(place, layout=layout)  # the name alone: its shape is wrong
     yield from _lone_result(c, gradient, run)

@@ -241,10 +241,10 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                 best = attempt
             if attempt.score >= EXACT:
                 return _upgrade(attempt.convention, sandbox)
-            enough = best.score >= SHAPE and time.monotonic() - budget.started > 1.0
+            enough = best.score >= BATCH_AND_FILTERS and time.monotonic() - budget.started > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
-        if best is not None and best.score >= SHAPE:
+        if best is not None and best.score >= BATCH_AND_FILTERS:
             break
     if best is None or best.score <= 0:
         failure = best.failure if best else None
@@ -252,7 +252,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
     return best.convention
 
 
-EXACT, UP_TO_BIAS, SHAPE = 3.0, 2.5, 1.0
+EXACT, UP_TO_BIAS, SHAPE, BATCH_AND_FILTERS = 3.0, 2.5, 1.0, 0.7
 
 
 def _why(target: Target, failure: Failure | None) -> str:
@@ -578,6 +578,8 @@ def _score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
         for out in _outputs(c.data, flat=c.abilities.flat):
             layout = out.replace("C", "K")
             if not fits(array.shape, "NKHW", layout, sizes):
+                if best.score <= 0 and _has_batch_and_filters(array.shape, layout, sizes):
+                    best = Attempt(replace(c, out=out, output=path), BATCH_AND_FILTERS)
                 continue
             filters = "C" in out and "K" in c.weights
             found = replace(
@@ -599,6 +601,13 @@ def _score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
             elif best.score < SHAPE:
                 best = Attempt(found, SHAPE)
     return best
+
+
+def _has_batch_and_filters(shape: tuple[int, ...], layout: str, sizes: tuple[int, ...]) -> bool:
+    """The right number of samples and filters, with other positions: a forward pass gone wrong."""
+    if len(shape) != len(layout) or not layout.isalpha() or "N" not in layout or "K" not in layout:
+        return False
+    return shape[layout.index("N")] == sizes[0] and shape[layout.index("K")] == sizes[1]
 
 
 def _close(a: Array, b: Array) -> bool:
@@ -696,7 +705,8 @@ def _find_backward(c: Convention, sandbox: Sandbox, budget: Budget) -> Conventio
             last = last or outcome.failure
         if best is None or outcome.score > best[0]:
             best = (outcome.score, outcome.convention)
-        if outcome.complete or not budget.spend():
+        endless = outcome.failure is not None and outcome.failure.kind == "Timeout"
+        if outcome.complete or endless or not budget.spend():
             break
     if best is None:
         raise SearchError(_why(c.target, last), last)
@@ -793,7 +803,7 @@ def _backward_arguments(c: Convention, function: Function, kept: list[Kept]) -> 
         elif not has_error and not c.target.is_class:
             options.append(error)
         options = _consistent(options, forward)
-        if parameter.default is not None:
+        if parameter.default is not None and not _concerns_the_layer(options):
             options.append(None)
         if not options:
             options = [
@@ -804,6 +814,11 @@ def _backward_arguments(c: Convention, function: Function, kept: list[Kept]) -> 
         roles = [a.role for _, a in arguments if isinstance(a, Written) and a.way.name == "array"]
         if len(roles) == len(set(roles)) and ("error" in roles or len(arguments) == 0):
             yield arguments
+
+
+def _concerns_the_layer(options: list[Argument | None]) -> bool:
+    roles = {"stride", "padding", "dilation", "groups"}
+    return any(isinstance(o, Written) and o.role in roles for o in options)
 
 
 def _consistent(

@@ -532,16 +532,25 @@ def _is_same(array: Array, axes: str, layout: str, order: str) -> bool:
 
 
 def error_reread(order: str) -> Rewrite:
-    """The error is reshaped where its axes had to be moved."""
+    """The error, in its own order or moved to another, is reshaped where its axes had to be moved."""
+    memory, _, order = order.rpartition(":")
 
     def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
-        layout = evidence.convention.out.replace("C", "K")
+        layout = memory or evidence.convention.out.replace("C", "K")
         if sorted(order) != sorted(c for c in layout if c in "NKHW"):
             return None
         dz = reread(nest.probe.dz, "NKHW", layout, order)
         return nest_of(nest.which, replace(nest.probe, dz=dz))
 
     return rewrite
+
+
+def moved_errors() -> tuple[tuple[str, Rewrite], ...]:
+    """The error moved to a common order first, and then read as any other."""
+    orders = ["".join(o) for o in itertools.permutations("NKHW")]
+    memories = ("NHWK", "KNHW", "NKHW", "KHWN", "HWNK")
+    every = [f"{memory}:{order}" for memory in memories for order in orders]
+    return tuple((word, error_reread(word)) for word in every)
 
 
 def weights_reread(order: str) -> Rewrite:

@@ -565,6 +565,7 @@ MISTAKES: tuple[Mistake, ...] = (
             *r.all_orders(r.result_reread, "NKHW"),
             *r.all_orders(r.result_reread, "KCHW"),
             *r.all_orders(r.weights_reread, "KCHW"),
+            *r.moved_errors(),
         ),
         source=r"reshape|transpose|swapaxes",
     ),  # 3 of 79

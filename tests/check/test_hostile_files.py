@@ -1,0 +1,107 @@
+"""Whatever the code under test does, the checker stands and its verdict is its own."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from convgrad.check.checker import Options, check_file
+from convgrad.check.sandbox import Code, Limits, Sandbox
+
+HOSTILE = Path(__file__).parent / "hostile"
+QUICK = Options(limits=Limits(seconds=0.7, total=5.0))
+
+
+def processes():
+    """Processes of this machine that run our child."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"convgrad_child" in entry.read_bytes():
+                found.append(entry)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(HOSTILE.glob("*.py")), ids=lambda path: path.stem)
+def test_hostile_code_is_never_right(path):
+    started = time.monotonic()
+    report = check_file(path, options=QUICK)
+    (verdict,) = report.passes
+    assert verdict.verdicts["dx"] in {"wrong", "crashes", "unexplained"}
+    assert verdict.verdicts["dw"] in {"wrong", "crashes", "unexplained"}
+    assert not verdict.is_right
+    assert time.monotonic() - started < 20
+    assert not (HOSTILE / "written_by_hostile_code").exists()
+
+
+def test_nothing_is_left_running():
+    deadline = time.monotonic() + 5
+    while processes() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not processes()
+
+
+def call(name):
+    return {"do": "call", "function": [name], "values": [], "options": {}}
+
+
+def test_a_dead_child_is_replaced():
+    code = Code(
+        "def dies():\n    import os\n    os._exit(7)\ndef lives():\n    return 1", "f.py", "."
+    )
+    with Sandbox(code) as sandbox:
+        assert sandbox.run([call("dies")]).failure.text == "the process ended with exit code 7"
+        assert sandbox.run([call("lives")]).results == (1,)
+
+
+def test_a_signal_is_named():
+    code = Code("def f():\n    import ctypes\n    ctypes.string_at(0)", "f.py", ".")
+    with Sandbox(code) as sandbox:
+        assert "SIGSEGV" in sandbox.run([call("f")]).failure.text
+
+
+def test_the_working_folder_is_a_scratch_folder():
+    code = Code(
+        "def f():\n    import os\n    open('a', 'w').write('b')\n    return os.getcwd()",
+        "f.py",
+        ".",
+    )
+    with Sandbox(code) as sandbox:
+        (folder,) = sandbox.run([call("f")]).results
+    assert folder != str(Path.cwd())
+    assert not Path(folder).exists()
+
+
+def test_the_environment_is_not_passed_on(monkeypatch):
+    monkeypatch.setenv("A_SECRET", "shown")
+    code = Code("def f():\n    import os\n    return os.environ.get('A_SECRET')", "f.py", ".")
+    with Sandbox(code) as sandbox:
+        assert sandbox.run([call("f")]).results == (None,)
+    assert os.environ["A_SECRET"] == "shown"
+
+
+def test_the_top_level_does_not_run(tmp_path):
+    file = tmp_path / "f.py"
+    source = f"open({str(tmp_path / 'made')!r}, 'w')\nraise SystemExit\ndef f():\n    return 1\n"
+    with Sandbox(Code(source, str(file), str(tmp_path))) as sandbox:
+        assert sandbox.run([call("f")]).results == (1,)
+
+
+def test_missing_modules_are_stood_in_for():
+    source = "import nosuchmodule.layers as l\nclass A(l.Base):\n    @l.traced\n    def f(self): return 2\n"
+    source += "def g(): return A().f()"
+    with Sandbox(Code(source, "f.py", ".")) as sandbox:
+        assert sandbox.run([call("g")]).results == (2,)
+
+
+def test_neighbours_are_imported_for_their_definitions(tmp_path):
+    (tmp_path / "helper.py").write_text("raise SystemExit\ndef two(): return 2\n")
+    with Sandbox(
+        Code("from helper import two\ndef g(): return two()", "f.py", str(tmp_path))
+    ) as box:
+        assert box.run([call("g")]).results == (2,)
