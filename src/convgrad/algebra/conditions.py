@@ -91,16 +91,25 @@ def missing_conditions(equation: Equation) -> tuple[tuple[Access, Condition], ..
     return tuple(found)
 
 
+def drop_idle(equation: Equation) -> Equation:
+    """The same sums without conditions that always hold."""
+
+    def needed(term: Term) -> Term:
+        extents = equation.extents(term)
+        kept = dict.fromkeys(c for c in term.conditions if not always(c, extents))
+        return replace(term, conditions=tuple(kept))
+
+    return replace(equation, terms=tuple(needed(term) for term in equation.terms))
+
+
 def tighten(equation: Equation) -> Equation:
     """The same sums without conditions that always hold and without terms that never do."""
-    terms: list[Term] = []
-    for term in equation.terms:
-        extents = equation.extents(term)
-        if any(never(condition, extents) for condition in term.conditions):
-            continue
-        kept = dict.fromkeys(c for c in term.conditions if not always(c, extents))
-        terms.append(replace(term, conditions=tuple(kept)))
-    return replace(equation, terms=tuple(terms))
+    occurring = tuple(
+        term
+        for term in equation.terms
+        if not any(never(condition, equation.extents(term)) for condition in term.conditions)
+    )
+    return drop_idle(replace(equation, terms=occurring))
 
 
 def limits(value: Affine, extent: Polynomial, name: str) -> tuple[Affine, Affine] | None:

@@ -67,6 +67,8 @@ def as_cross_correlation(dx: Equation) -> Correlation:
     v[r] = w[2-r]
     dx[i] = sum(r if 0 <= i + 2*r - 3 < 6) dz[i+2*r-3] * v[r]
     """
+    if len(dx.terms) != 1:
+        raise EquationError(f"{dx} is not one product", expected="one product of dz and w")
     (term,) = dx.terms
     error, kernel = term.accesses
     walks = _walks(error, term, dx)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from convgrad.algebra.affine import Affine
-from convgrad.algebra.conditions import tighten
+from convgrad.algebra.conditions import always, tighten
 from convgrad.algebra.expression import (
     Access,
     Derivative,
@@ -22,6 +22,7 @@ from convgrad.algebra.expression import (
     Kronecker,
     Tensor,
     Term,
+    Within,
 )
 from convgrad.algebra.solve import Elimination, eliminate, substitute
 from convgrad.errors import EquationError
@@ -288,10 +289,14 @@ def _sift(equation: Equation) -> Equation:
             index = next((i for i in term.sums if i.name == factor.left.plain), None)
             if index is None:
                 continue
+            # the sum reached only so far; a shorter one than the free index leaves a condition
+            inside = Within(factor.right, index.extent)
+            needed = () if always(inside, equation.extents(term)) else (inside,)
             rest = replace(
                 term,
                 sums=tuple(i for i in term.sums if i != index),
                 factors=tuple(other for other in term.factors if other is not factor),
+                conditions=(*term.conditions, *needed),
             )
             return sifted(substitute(rest, {index.name: factor.right}))
         return term

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from convgrad.algebra.affine import Affine
-from convgrad.algebra.conditions import tighten
+from convgrad.algebra.conditions import drop_idle
 from convgrad.algebra.differentiate import Derivation, differentiate
 from convgrad.algebra.expression import Access, Condition, Equation, Index, Tensor, Term, Within
 from convgrad.algebra.polynomial import Polynomial
@@ -46,8 +46,12 @@ class Passes:
 
     @property
     def gradients(self) -> dict[str, tuple[Equation, ...]]:
-        """The results by name, each as the equations to be evaluated one after the other."""
-        found = {"dx": tuple(part.result for part in self.dx), "dw": (self.dw.result,)}
+        """The results by name, each as the equations to be evaluated one after the other.
+
+        The weight gradient reads the padded input, so with a padding mode the maps come first.
+        """
+        dw = (*self.forward[:-1], self.dw.result)
+        found = {"dx": tuple(part.result for part in self.dx), "dw": dw}
         return {**found, "db": (self.db.result,)} if self.db else found
 
 
@@ -188,7 +192,7 @@ class _Forward:
                 maps.append(self.padded(x, axis))
                 x = maps[-1].target.tensor
         build = self.transposed if self.layer.transposed else self.correlation
-        return (*maps, tighten(build(x)))
+        return (*maps, drop_idle(build(x)))
 
     def correlation(self, x: Tensor) -> Equation:
         places: dict[str, Affine] = {}
@@ -255,7 +259,7 @@ class _Forward:
             Term((), (self.read(x, {x.axes[place]: source}),), (condition,), Fraction(1))
             for source, condition in parts
         )
-        return tighten(Equation(self.read(padded, {}), tuple(map(Index, axes, shape)), terms))
+        return drop_idle(Equation(self.read(padded, {}), tuple(map(Index, axes, shape)), terms))
 
 
 def _reflect(axis: _Axis, place: Affine) -> tuple[Affine, Affine]:

@@ -111,6 +111,8 @@ class Polynomial:
         return gcd(*(coefficient for _, coefficient in self.terms))
 
     def __add__(self, other: Size) -> Polynomial:
+        if not _is_size(other):
+            return NotImplemented
         right = Polynomial.of(other)
         if not right.terms:
             return self
@@ -125,12 +127,16 @@ class Polynomial:
         return Polynomial(tuple((monomial, -coefficient) for monomial, coefficient in self.terms))
 
     def __sub__(self, other: Size) -> Polynomial:
+        if not _is_size(other):
+            return NotImplemented
         return self + -Polynomial.of(other)
 
     def __rsub__(self, other: Size) -> Polynomial:
         return Polynomial.of(other) - self
 
     def __mul__(self, other: Size) -> Polynomial:
+        if not _is_size(other):
+            return NotImplemented
         factor = Polynomial.of(other)
         if (number := factor.number) is not None:
             if number in {0, 1}:
@@ -167,6 +173,11 @@ class Polynomial:
 
 Size = int | str | Polynomial
 """What may stand where a size is meant: a number, a letter, or a polynomial in letters."""
+
+
+def _is_size(value: object) -> bool:
+    """Whether arithmetic with a polynomial is this module's; an affine form brings its own."""
+    return isinstance(value, int | str | Polynomial)
 
 
 @lru_cache(maxsize=4096)

@@ -36,15 +36,22 @@ class Arithmetic(Protocol):
 
 @dataclass(frozen=True)
 class Integers:
-    """Python integers and Fractions, or int64 where the largest possible sum fits."""
+    """Python integers and Fractions, or int64 where the largest possible sum fits.
+
+    Attributes:
+        dtype: object or int64.
+        doubles: whether every sum is below 2^53, so that float64, whose matrix product is the
+            fast one, does not round.
+    """
 
     dtype: np.dtype[Any]
+    doubles: bool = False
 
     @staticmethod
     def holding(bound: int, *, fractions: bool) -> Integers:
         """The fastest kind in which nothing up to `bound` overflows."""
         fits = not fractions and bound < 2**63
-        return Integers(np.dtype(np.int64) if fits else np.dtype(object))
+        return Integers(np.dtype(np.int64 if fits else object), fits and bound < 2**53)
 
     def enter(self, array: Array) -> Array:
         """See `Arithmetic`."""
@@ -52,6 +59,8 @@ class Integers:
 
     def matmul(self, left: Array, right: Array) -> Array:
         """See `Arithmetic`."""
+        if self.doubles:
+            return (left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64)
         return left @ right
 
     def add(self, left: Array, right: Array) -> Array:

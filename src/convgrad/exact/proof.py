@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 COMPLETE = "difference quotient over the complete basis"
 IDENTITY = "polynomial identity test"
 
-SMALL = 4_000_000
-"""Up to so many products of basis vectors the complete basis is tried: about a second."""
+SMALL = 1_000_000
+"""Up to so many products the complete basis is tried: well under a second."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,8 @@ def _stacked(equations: Sequence[Equation], counts: Mapping[str, int]) -> list[E
         axes: dict[str, None] = {}
         for name in equation.inputs:
             axes.update(dict.fromkeys(carried.get(name, ())))
-        ordered = tuple(name for name in counts if name in axes)
+        last = equation is equations[-1]  # it carries all, also those that it does not depend on
+        ordered = tuple(name for name in counts if last or name in axes)
         carried[equation.target.tensor.name] = ordered
         found.append(_with_axes(equation, carried, counts))
     return found
@@ -309,9 +310,23 @@ def _basis(tensor: Tensor) -> Array:
 
 
 def _basis_size(forward: Sequence[Equation], gradient: Sequence[Equation], wrt: str) -> int:
+    """About how many numbers the two sides read and make for all basis vectors."""
     z = forward[-1].target.tensor
+    source = inputs_of(forward)[wrt]
     varied = [t for name, t in inputs_of(gradient).items() if name != f"d{z.name}"]
-    return (_size(inputs_of(forward)[wrt]) + 1) * _size(z) * prod(_size(t) + 1 for t in varied)
+    made = _size(source) * _size(z) * prod(_size(t) + 1 for t in varied)
+    read = _size(source) * _products(forward) + _size(z) * _products(gradient)
+    return max(made, read)
+
+
+def _products(equations: Sequence[Equation]) -> int:
+    """How many values the indices of the largest term take."""
+    sizes = [
+        prod(numeric(index.extent) for index in (*equation.indices, *term.sums))
+        for equation in equations
+        for term in equation.terms
+    ]
+    return max(sizes, default=0)
 
 
 def _degree(equations: Sequence[Equation], wrt: str) -> int:

@@ -101,24 +101,66 @@ def _gather(
     conditions: list[Condition],
     extents: Mapping[str, int],
 ) -> Gathered:
-    """The array read at every value of the indices of an access; its own conditions applied."""
-    names = tuple(sorted(access.indices))
+    """The array read at every value of the indices of an access; its own conditions applied.
+
+    Subscripts that share no index are read one axis at a time, the others all at once. The
+    conditions that are dealt with are taken off the list.
+    """
+    names: list[str] = []
+    for subscripts, axes in reversed(_independent(access, conditions)):
+        own, array = _read(access, array, subscripts, axes, conditions, extents)
+        names[:0] = own
+    return array, tuple(names)
+
+
+def _independent(
+    access: Access, conditions: Sequence[Condition]
+) -> list[tuple[tuple[Affine, ...], tuple[int, ...]]]:
+    """Each subscript with its axis, or all together where they share an index or a condition."""
+    alone = [((subscript,), (axis,)) for axis, subscript in enumerate(access.subscripts)]
+    used = [name for subscript in access.subscripts for name in subscript.indices]
+    inside = [c.value.indices for c in conditions if c.value.indices <= access.indices]
+    apart = all(any(need <= s.indices for s in access.subscripts) for need in inside)
+    if len(used) == len(set(used)) and apart:
+        return alone
+    return [(access.subscripts, tuple(range(len(alone))))] if alone else []
+
+
+def _read(
+    access: Access,
+    array: Array,
+    subscripts: tuple[Affine, ...],
+    axes: tuple[int, ...],
+    conditions: list[Condition],
+    extents: Mapping[str, int],
+) -> tuple[tuple[str, ...], Array]:
+    """Replace neighbouring axes of the array by the indices of their subscripts."""
+    first = axes[0]
+    sizes = array.shape[first : first + len(axes)]
+    names = tuple(sorted({name for subscript in subscripts for name in subscript.indices}))
+    own = [condition for condition in conditions if condition.value.indices <= set(names)]
+    shape = tuple(extents[name] for name in names)
+    if not own and len(subscripts) == 1 and subscripts[0].plain and shape == sizes:
+        return names, array
     grid = _grid(names, extents)
-    inside = np.ones(tuple(extents[name] for name in names), dtype=bool)
-    for condition in list(conditions):
-        if condition.value.indices <= set(names):
-            inside &= _mask(condition, grid)
-            conditions.remove(condition)
-    places: list[Array] = []
-    for subscript, size in zip(access.subscripts, array.shape, strict=True):
+    inside = np.ones(shape, dtype=bool)
+    for condition in own:
+        inside &= _mask(condition, grid)
+        conditions.remove(condition)
+    flat: Array = np.zeros((), dtype=np.int64)
+    for subscript, size in zip(subscripts, sizes, strict=True):
         place, remainder = _value(subscript, grid)
-        outside = inside & ((remainder != 0) | (place < 0) | (place >= size))
-        if np.any(outside):
-            raise IndexError(f"{access} is read outside its shape {array.shape}")
-        places.append(np.where(inside, place, 0))
-    read = array[tuple(places)] if places else np.broadcast_to(array, inside.shape)
-    zero = np.zeros((), dtype=array.dtype)
-    return np.where(inside, read, zero), names
+        if np.any(inside & ((remainder != 0) | (place < 0) | (place >= size))):
+            raise IndexError(f"{access} is read outside its shape")
+        flat = flat * size + place
+    merged = array.reshape(*array.shape[:first], -1, *array.shape[first + len(axes) :])
+    chosen = np.where(inside, flat, 0).ravel()
+    before, after = merged.shape[:first], merged.shape[first + 1 :]
+    read = merged.take(chosen, axis=first).reshape(*before, *shape, *after)
+    if not inside.all():
+        wide = inside.reshape(*shape, *(1,) * len(after))
+        read = np.where(wide, read, np.zeros((), dtype=array.dtype))
+    return names, read
 
 
 def _contract(left: Gathered, right: Gathered, kept: set[str], arithmetic: Arithmetic) -> Gathered:
