@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convgrad.kernels.correlated import CORRELATED_ALGORITHM
+from convgrad.kernels.lined import LINED_ALGORITHM
 from convgrad.kernels.packed import PACKED_ALGORITHM
 from convgrad.kernels.sliding import SLIDING_ALGORITHM
 from convgrad.kernels.weighted import WEIGHTED_ALGORITHM
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 
 ALGORITHMS: dict[str, Algorithm] = {
     algorithm.name: algorithm
-    for algorithm in (PACKED_ALGORITHM, SLIDING_ALGORITHM, WEIGHTED_ALGORITHM, CORRELATED_ALGORITHM)
+    for algorithm in (
+        PACKED_ALGORITHM,
+        SLIDING_ALGORITHM,
+        LINED_ALGORITHM,
+        WEIGHTED_ALGORITHM,
+        CORRELATED_ALGORITHM,
+    )
 }
 
 

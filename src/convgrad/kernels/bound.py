@@ -26,14 +26,7 @@ def kernel_addresses(kernel: Kernel, target: Target) -> dict[str, int]:
     """The compiled functions of a kernel."""
     algorithm = ALGORITHMS[kernel.algorithm]
     tile = kernel.tile
-    key = (
-        target.name,
-        kernel.algorithm,
-        tile.number,
-        str(tile.lanes),
-        str(tile.rows),
-        str(tile.vectors),
-    )
+    key = (target.name, kernel.algorithm, repr(tile))
     return load(key, lambda: algorithm.text(tile), algorithm.functions)
 
 

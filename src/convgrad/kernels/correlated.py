@@ -280,10 +280,9 @@ def correlated_plan(contraction: Contraction, tile: Tile, target: Target) -> Pla
     wide = 1.0 if tile.lanes * size == target.vector_bytes else 0.55
     loads = tile.rows + 1.3 * tile.vectors
     fresh = row_panels * cell_panels * max(tile.rows * tile.vectors * 1.0 + tile.rows, loads)
-    staging = 0.0 if in_place else 2.0 * channels * overhead
-    cycles = groups * (vectors * (fresh * wide + staging) + 12.0 * rows * cells) + (
-        groups * run_first.size * pieces.number * row_panels * cell_panels * 8.0
-    )
+    cycles = groups * (
+        vectors * fresh * wide + 12.0 * rows * cells + stage.cycles * pieces.number
+    ) + (groups * run_first.size * pieces.number * row_panels * cell_panels * 8.0)
     return Plan(
         sum=c,
         kernel=Kernel("correlated", tile),

@@ -98,6 +98,9 @@ class Value:
         """The larger of two integers."""
         return self.code.select(self > other, self, self.code.lift(other))
 
+    def __xor__(self, other: Value | int) -> Value:
+        return self._binary("xor", other)
+
     def _binary(self, operation: str, other: Value | int) -> Value:
         right = self.code.lift(other, self.type)
         return self.code.define(self.type, f"{operation} {self.type} {self.text}, {right.text}")
@@ -371,6 +374,30 @@ class Code:
             return below
         above = self.define(f"<{lanes} x i1>", f"icmp sge {kind} {iota}, {bound(low).text}")
         return below & above
+
+    def alternate(self, lanes: int) -> Value:
+        """The mask of every second lane."""
+        return Value(
+            self,
+            f"<{lanes} x i1>",
+            "<" + ", ".join(f"i1 {1 - lane % 2}" for lane in range(lanes)) + ">",
+        )
+
+    def bits(self, low: Value, high: Value) -> Value:
+        """The integer whose bits low..high-1 are set, clipped to [0, 64)."""
+        ones = self.lift(-1)
+
+        def below(bound: Value) -> Value:
+            clipped = bound.maximum(0).minimum(63)
+            return self.define(INTEGER, f"shl i64 {ones.text}, {clipped.text}") ^ -1
+
+        return below(high) & (below(low) ^ -1)
+
+    def mask_of(self, bits: Value, shift: Value | int, lanes: int) -> Value:
+        """The mask of the lanes whose bit is set, after dropping the lowest `shift` bits."""
+        moved = self.define(INTEGER, f"lshr i64 {bits.text}, {self.lift(shift).text}")
+        short = self.define(f"i{lanes}", f"trunc i64 {moved.text} to i{lanes}")
+        return self.define(f"<{lanes} x i1>", f"bitcast i{lanes} {short.text} to <{lanes} x i1>")
 
     def fma(self, left: Value, right: Value, addend: Value) -> Value:
         """Left * right + addend with one rounding."""

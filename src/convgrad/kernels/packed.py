@@ -278,9 +278,7 @@ def packed_text(tile: Tile) -> str:
                 straight = whole & last & left.equals(tile.width) & record["out_step"].equals(1)
                 used = (left + (tile.lanes - 1)) // tile.lanes
                 following = source.at(record.table("in_place").load(runs.load(1)))
-                share = code.select(
-                    panel + 1 < panels, depth // row_panels + 1, code.lift(0)
-                )
+                share = code.select(panel + 1 < panels, depth // row_panels + 1, code.lift(0))
                 for vectors, function in enumerate(multiply, 1):
                     with code.when(used.equals(vectors)), code.loop(0, row_panels) as at:
                         row = at * tile.rows
@@ -417,6 +415,7 @@ def packed_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
     loads = 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
     cycles = gathered * (3.0 * row_blocks + padded * max(1.0, loads + 0.85)) + (
         4.0 * groups * rows * vectors
+        + stage.cycles * -(-channels // channel_block) * groups * row_blocks * pieces.number
     )
     return Plan(
         sum=c,

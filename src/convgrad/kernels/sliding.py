@@ -244,12 +244,9 @@ def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     slots = slot_first.size * pieces.number * groups
     wide = 1.0 if tile.lanes * size == target.vector_bytes else 0.55
     loads = (tile.rows + 1.3 * tile.vectors) / (tile.rows * tile.vectors)
-    cycles = slots * (
-        padded * reduction * max(1.0, loads) * wide
-        + 2.0
-        * channels
-        * np.prod([n / m for n, m in zip(stage.counts, stage.positions, strict=True)])
-        + 5.0 * rows
+    cycles = (
+        slots * (padded * reduction * max(1.0, loads) * wide + 3.0 * panels + 4.0 * rows)
+        + stage.cycles * pieces.number * groups
     )
     return Plan(
         sum=c,

@@ -20,15 +20,23 @@ class Tile:
         lanes: numbers in a vector.
         rows: rows of the tile.
         vectors: vectors in a row of the tile.
+        lines: neighbouring lines of positions that a tile spans.
+        reads: where the taps of the last two axes read, from the lowest on. Code that shares
+            loads between lines must know which taps of which lines coincide.
+        steps: positions from one output to the next on these axes.
     """
 
     number: str
     lanes: int
     rows: int
     vectors: int
+    lines: int = 1
+    reads: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    steps: tuple[int, int] = (1, 1)
 
     def __str__(self) -> str:
-        return f"{self.rows} rows x {self.vectors} vectors of {self.lanes} {self.number}"
+        lines = f"{self.lines} lines x " if self.reads[0] else ""
+        return f"{self.rows} rows x {lines}{self.vectors} vectors of {self.lanes} {self.number}"
 
     @property
     def width(self) -> int:

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING
 
 from convgrad.kernels import cache as store
 from convgrad.kernels import llvm
-from convgrad.kernels.algorithms import ALGORITHMS
+from convgrad.kernels.algorithms import candidates
 from convgrad.kernels.algorithms import choose as choose_predicted
-from convgrad.kernels.tile import Tile
 
 if TYPE_CHECKING:
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.plan import Plan
     from convgrad.kernels.target import Target
+    from convgrad.kernels.tile import Tile
 
 
 def _entry(contraction: Contraction, number: str, target: Target) -> str:
     return "tuned-" + store.entry_name(llvm.version(), target.name, number, repr(contraction))
+
+
+def _shape(tile: Tile) -> list[int]:
+    return [tile.lanes, tile.rows, tile.vectors, tile.lines]
 
 
 @cache
@@ -31,8 +35,7 @@ def _any_tuned() -> bool:
 
 def remember(contraction: Contraction, number: str, target: Target, plan: Plan) -> None:
     """Keep the plan that was measured to be the fastest for a sum."""
-    tile = plan.kernel.tile
-    choice = [plan.kernel.algorithm, tile.lanes, tile.rows, tile.vectors]
+    choice = [plan.kernel.algorithm, *_shape(plan.kernel.tile)]
     store.write(_entry(contraction, number, target), json.dumps(choice).encode())
     _any_tuned.cache_clear()
 
@@ -44,7 +47,10 @@ def choose(
     if only is None and _any_tuned():
         data = store.read(_entry(contraction, number, target))
         if data is not None:
-            name, lanes, rows, vectors = json.loads(data)
-            tile = Tile(number, lanes, rows, vectors)
-            return ALGORITHMS[name].plan(contraction, tile, target)
+            name, *shape = json.loads(data)
+            return next(
+                plan
+                for plan in candidates(contraction, number, target, name)
+                if shape == _shape(plan.kernel.tile)
+            )
     return choose_predicted(contraction, number, target, only)

@@ -365,16 +365,10 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
         "checked": int(not all(axis.is_inside for axis in axes)),
     }
     lanes = panels * tile.vectors
-    cycles = (
-        groups
-        * total
-        * (
-            channel_blocks * cell_panels * tile.rows * lanes * (1.0 + 0.6 / tile.vectors)
-            + 8.0 * lanes * channel_blocks
-            + 0.5 * channels * row_blocks
-        )
-        + 2.0 * rows * channels * taps * groups
-    )
+    each = cell_panels * tile.rows * (1.0 + 0.6 / tile.vectors) + 8.0
+    cycles = groups * total * channel_blocks * lanes * each
+    cycles += 2.0 * rows * channels * taps * groups
+    cycles += stage.cycles * groups * row_blocks * channel_blocks * pieces.number
     return Plan(
         sum=c,
         kernel=Kernel("weighted", tile),

@@ -73,16 +73,20 @@ class WindowAxis:
         """Whether no read is outside the array."""
         return self.lowest >= 0 and max(self.reads) + self.step * (self.positions - 1) < self.size
 
+    @cached_property
+    def places(self) -> tuple[tuple[int, int], ...]:
+        """(phase, staged offset) of each tap."""
+        return tuple(
+            (
+                self.phases.index((read - self.lowest) % self.step),
+                (read - self.lowest) // self.step,
+            )
+            for read in self.reads
+        )
+
     def place(self, count: int) -> Table:
         """Staged offset of each tap, where a phase has room for so many elements."""
-        return np.array(
-            [
-                self.phases.index((read - self.lowest) % self.step) * count
-                + (read - self.lowest) // self.step
-                for read in self.reads
-            ],
-            np.int64,
-        )
+        return np.array([phase * count + offset for phase, offset in self.places], np.int64)
 
 
 def window_axes(contraction: Contraction, positions: frozenset[str]) -> tuple[WindowAxis, ...]:
@@ -176,6 +180,26 @@ class Stage:
         return outer_sum(
             *(np.arange(n, dtype=np.int64) * s for n, s in zip(counts, strides, strict=True))
         )
+
+    @cached_property
+    def cycles(self) -> float:
+        """What staging a piece costs: measured, dearer by far where a step must be undone."""
+        if self.in_place:
+            return 0.0
+        lines = (
+            self.images
+            * self.channels
+            * prod(
+                count * len(axis.phases)
+                for count, axis in zip(self.counts[:-1], self.axes[:-1], strict=True)
+            )
+        )
+        last = self.axes[-1]
+        count = self.positions[-1] + last.reach
+        each = 25.0 + (2.5 * -(-count // self.lanes) if last.step == 1 else 1.5 * min(count, 16))
+        if last.step > 1:
+            each += (0.4 if last.step == 2 else 1.5) * count
+        return lines * len(last.phases) * each
 
     def sources(self) -> tuple[Table, Table]:
         """Per staged line: its offset in the array, and its position on the split axis.
