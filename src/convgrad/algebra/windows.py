@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING
 from convgrad.algebra.affine import Affine
 from convgrad.algebra.conditions import tighten
 from convgrad.algebra.differentiate import (
-    CHAIN,
-    LINEAR,
-    RANGES,
-    SOLVE,
+    GIVEN,
     Derivation,
     Rule,
     Step,
@@ -27,8 +24,16 @@ from convgrad.errors import EquationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+WINDOWS = Rule(
+    "chain rule",
+    "An input entry is read by one tap of each window that covers it: sum over filters and taps.",
+)
 DEFINITION = Rule("definition", "The error of an output entry is the derivative of the loss by it.")
 COLLAPSE = Rule("one entry", "All products but one do not contain the entry; that one is left.")
+PUT_IN = Rule("putting in", "The forward pass at that window, with summed indices of its own.")
+SIMPLIFY = Rule("simplifying", "The place of the window and the tap added up in each subscript.")
+PRODUCT = Rule("product rule", "The derivative of a product by one factor is the other factor.")
+RESULT = Rule("result", "The derivative of the window put into the chain rule.")
 LOSS = Tensor("J", ())
 
 
@@ -72,22 +77,22 @@ def derive_by_windows(forward: Equation, wrt: str, *, auxiliary: Mapping[str, st
     simplified = products.map(lambda affine: affine.with_indices(put))
     lone = Term((), (element, *weights))
     steps = (
-        Step(forward, LINEAR, "The forward pass."),
+        Step(forward, GIVEN, "The forward pass."),
         Step(
             total(Derivative(LOSS[()], window), change),
-            CHAIN,
+            WINDOWS,
             f"{element} is read by tap {_names(term)} of the window at {window}, for every filter.",
         ),
         Step(total(outputs, change), DEFINITION, f"{outputs} is the name of dJ/d{window}."),
-        Step(partial(as_written), LINEAR, f"The forward pass at that window, {read} in it."),
-        Step(partial(simplified), RANGES, "The subscripts simplified."),
+        Step(partial(as_written), PUT_IN, f"The forward pass at that window, {read} in it."),
+        Step(partial(simplified), SIMPLIFY, "The subscripts simplified."),
         Step(partial(lone), COLLAPSE, f"Only the product with {element} depends on it."),
         Step(
             Equation(change, free, (Term((), weights),)),
-            LINEAR,
+            PRODUCT,
             "The derivative of a product by one factor is the other.",
         ),
-        Step(tighten(solved), SOLVE, "Put into the chain rule."),
+        Step(tighten(solved), RESULT, "Put into the chain rule."),
     )
     return Derivation(wrt, steps)
 
@@ -108,8 +113,11 @@ def _windows(forward: Equation, wrt: str) -> tuple[Access, Equation]:
 
 
 def _auxiliary(forward: Equation, names: Mapping[str, str]) -> Term:
+    """The product of the forward pass with other names for its sums, in the order of these."""
     (term,) = (t for t in forward.terms if t.sums)
-    return term.renamed(names)
+    order = {name: place for place, name in enumerate(names)}
+    sums = sorted(term.sums, key=lambda index: order.get(index.name, len(order)))
+    return replace(term, sums=tuple(sums)).renamed(names)
 
 
 def _as_written(affine: Affine, values: Mapping[str, Affine]) -> Affine:

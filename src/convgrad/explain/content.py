@@ -227,8 +227,9 @@ class Explanation:
                 result = derivation.result.target.tensor.name
                 yield Heading(f"Derivation of {result}")
                 for step in derivation.steps:
-                    # the words name indices as the engine does; the formula as the notation does
-                    yield Line(compose(step.equation, way), step.rule.name, step.why)
+                    # the particular reason names indices as the framework notation does
+                    why = step.why if way.name == "framework" else step.rule.statement
+                    yield Line(compose(step.equation, way), step.rule.name, why)
 
     def _example(self) -> Iterator[Block]:
         example = self.example

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convgrad.algebra.affine import Affine
@@ -89,6 +89,8 @@ class _Writer:
     way: Convention
 
     def terms(self, terms: Iterable[Term]) -> Row:
+        if self.way.bias_last:
+            terms = sorted(terms, key=lambda term: not term.sums)
         parts: list[Layout] = []
         for number, term in enumerate(terms):
             if number or term.coefficient < 0:
@@ -137,12 +139,16 @@ class _Writer:
                 below = row(Symbol("∂"), self.access(by))
                 if isinstance(of, Access):
                     return Fraction(row(Symbol("∂"), self.access(of)), below)
-                inner = Fence(self.term(of), large=bool(of.sums))
-                return row(Fraction(Symbol("∂"), below), inner)
+                return row(Fraction(Symbol("∂"), below), Fence(self.term(of), large=True))
 
     def access(self, access: Access) -> Layout:
         tensor = access.tensor
-        base, sup = self.tensor(tensor.name)
+        name = tensor.name
+        if self.way.loss and name not in self.way.tensors and name[1:] in self.way.tensors:
+            of = Access(replace(tensor, name=name[1:]), access.subscripts)
+            top = row(Symbol("∂"), Symbol(self.way.loss))
+            return Fraction(top, row(Symbol("∂"), self.access(of)))
+        base, sup = self.tensor(name)
         axes = self.way.axes_of(tensor)
         subscripts: list[Layout] = [
             self.affine(access.subscripts[axis], shift=True) for axis in axes

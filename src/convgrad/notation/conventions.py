@@ -33,6 +33,8 @@ class Convention:
         show_conditions: whether the conditions stand below the sum.
         single_channel: whether there is one channel and one filter, neither of them written.
         dot: whether products are written with a dot.
+        bias_last: whether a bias stands after the sum.
+        loss: the letter of the loss where gradients are written as fractions, ∂J/∂w.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Convention:
     show_conditions: bool = True
     single_channel: bool = False
     dot: bool = True
+    bias_last: bool = False
+    loss: str = ""
 
     def for_input(self) -> Convention:
         """The same convention as it writes the gradient of the input."""
@@ -69,9 +73,9 @@ class Convention:
         numbers = range(len(tensor.shape))
         if not (self.depth_last or self.single_channel) or not tensor.axes:
             return tuple(numbers)
-        channels = ["c", "k"] if self.depth_last else []
-        kept = [n for n in numbers if tensor.axes[n] in channels or self.is_place(tensor.axes[n])]
-        return tuple(sorted(kept, key=lambda n: (_channel_rank(tensor.axes[n]), n)))
+        places = [n for n in numbers if self.is_place(tensor.axes[n])]
+        channels = [n for n in numbers if self.depth_last and tensor.axes[n] in {"c", "k"}]
+        return (*places, *reversed(channels))
 
     def leaves_out(self, index: str) -> bool:
         """Whether sums over this index are not written."""
@@ -122,10 +126,6 @@ def convention(name: str, letters: Mapping[str, str] | None = None) -> Conventio
     return chosen.with_letters(letters) if letters else chosen
 
 
-def _channel_rank(axis: str) -> int:
-    return {"c": 1, "k": 2}.get(axis, 0)
-
-
 FRAMEWORK = Convention("framework", "the order of arrays in PyTorch and ONNX, counting from 0")
 
 SEED = Convention(
@@ -151,6 +151,8 @@ SEED = Convention(
     depth_last=True,
     each_sum=True,
     show_conditions=False,
+    bias_last=True,
+    loss="J",
 )
 
 JEFKINE = Convention(
@@ -175,6 +177,8 @@ JEFKINE = Convention(
     show_conditions=False,
     single_channel=True,
     dot=False,
+    bias_last=True,
+    loss="E",
 )
 
 CONVENTIONS = {way.name: way for way in (FRAMEWORK, SEED, JEFKINE)}
