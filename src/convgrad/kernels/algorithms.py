@@ -8,6 +8,7 @@ from convgrad.kernels.correlated import CORRELATED_ALGORITHM
 from convgrad.kernels.lined import LINED_ALGORITHM
 from convgrad.kernels.packed import PACKED_ALGORITHM
 from convgrad.kernels.sliding import SLIDING_ALGORITHM
+from convgrad.kernels.traced import TRACED_ALGORITHM
 from convgrad.kernels.weighted import WEIGHTED_ALGORITHM
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         LINED_ALGORITHM,
         WEIGHTED_ALGORITHM,
         CORRELATED_ALGORITHM,
+        TRACED_ALGORITHM,
     )
 }
 

@@ -310,6 +310,13 @@ class Code:
             f"select i1 {condition.text}, {yes.type} {yes.text}, {no.type} {no.text}",
         )
 
+    def blend(self, mask: Value, yes: Value, no: Value) -> Value:
+        """Lane by lane one of two vectors."""
+        return self.define(
+            yes.type,
+            f"select {mask.type} {mask.text}, {yes.type} {yes.text}, {no.type} {no.text}",
+        )
+
     def choose(self, condition: Value, yes: Pointer, no: Pointer) -> Pointer:
         """One of two addresses."""
         address = self.select(

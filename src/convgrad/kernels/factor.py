@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value
+from convgrad.kernels.emit import INTEGER, Code, Module, Number
 from convgrad.kernels.record import BIAS, FACTOR, FLAG, SHARED, Fields, Record, argument
 from convgrad.kernels.window import outer_sum
 
@@ -68,23 +68,27 @@ def factor_offsets(contraction: Contraction) -> NDArray[np.int64]:
     )
 
 
-def emit_factor(module: Module, number: Number, rows: int, fields: Fields) -> Code:
-    """factor(record, arguments, scratch, task): one panel of rows, [reduction][rows].
+def emit_pack(module: Module, number: Number, rows: int, fields: Fields) -> Code:
+    """pack(record, arguments, to, bias, group, panel): one panel of rows, [reduction][rows].
 
     Rows beyond the last are zero. Where the padding has absent terms, a factor that is not finite
     raises the flag: zero times it would not be absent.
     """
-    code = emit_task(module, "factor", number)
+    code = module.function(
+        "pack",
+        (TABLE, "record"),
+        (TABLE, "arguments"),
+        (number.name, "to"),
+        (number.name, "bias"),
+        (INTEGER, "group"),
+        (INTEGER, "panel"),
+    )
     record = Record(fields, code.pointer("record"))
-    arguments, task = code.pointer("arguments"), code.integer("task")
-    panels = record["padded_rows"] // rows
-    group, panel = task // panels, task % panels
+    arguments, group = code.pointer("arguments"), code.integer("group")
     source = argument(code, arguments, FACTOR, number.name).at(
         group * record["factor_group"] + record["factor_origin"]
     )
-    shared = argument(code, arguments, SHARED, number.name)
-    target = shared.at(record["packed_factor"] + task * record["reduction"] * rows)
-    first = panel * rows
+    target, first = code.pointer("to"), code.integer("panel") * rows
     count = (record["rows"] - first).minimum(rows)
     step, zero = record["factor_row"], code.zero(number.name)
     checks = [code.variable(number.name, zero) for _ in range(rows)]
@@ -103,30 +107,34 @@ def emit_factor(module: Module, number: Number, rows: int, fields: Fields) -> Co
     spoiled = code.define("i1", f"fcmp uno {number.name} {total.text}, 0.0")
     with code.when(spoiled & (record["checked"] > 0)):
         argument(code, arguments, FLAG, INTEGER).store(code.lift(1))
-    _emit_bias(code, record, arguments, number, rows, (group, first, count))
+    given = argument(code, arguments, BIAS, number.name)
+    present = code.define("i1", f"icmp ne i64 {arguments.load(BIAS).text}, 0")
+    for row in range(rows):
+        code.pointer("bias").store(zero, row)
+        with code.when(present & (count > row)):
+            value = given.load(group * record["rows"] + first + row)
+            code.pointer("bias").store(value, row)
     return code
 
 
-def _emit_bias(
-    code: Code,
-    record: Record,
-    arguments: Pointer,
-    number: Number,
-    rows: int,
-    place: tuple[Value, Value, Value],
-) -> None:
-    """The bias beside the packed factor, zero where there is none."""
-    group, first, count = place
-    bias = argument(code, arguments, BIAS, number.name)
-    given = arguments.load(BIAS)
-    target = argument(code, arguments, SHARED, number.name).at(
-        record["packed_bias"] + group * record["padded_rows"] + first
+def emit_factor(module: Module, number: Number, rows: int, fields: Fields) -> Code:
+    """factor(record, arguments, scratch, task): pack one panel to the shared workspace."""
+    pack = emit_pack(module, number, rows, fields)
+    code = emit_task(module, "factor", number)
+    record = Record(fields, code.pointer("record"))
+    arguments, task = code.pointer("arguments"), code.integer("task")
+    panels = record["padded_rows"] // rows
+    shared = argument(code, arguments, SHARED, number.name)
+    code.run(
+        pack,
+        record.base,
+        arguments,
+        shared.at(record["packed_factor"] + task * record["reduction"] * rows),
+        shared.at(record["packed_bias"] + task * rows),
+        task // panels,
+        task % panels,
     )
-    for row in range(rows):
-        target.store(code.zero(number.name), row)
-        present = code.define("i1", f"icmp ne i64 {given.text}, 0")
-        with code.when(present & (count > row)):
-            target.store(bias.load(group * record["rows"] + first + row), row)
+    return code
 
 
 def emit_task(module: Module, name: str, number: Number) -> Code:

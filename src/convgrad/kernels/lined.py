@@ -18,7 +18,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, Variable
-from convgrad.kernels.factor import FACTOR_FIELDS, emit_factor, emit_task, factor_values
+from convgrad.kernels.factor import FACTOR_FIELDS, emit_pack, emit_task, factor_values
 from convgrad.kernels.output import OUTPUT_FIELDS, output_values, position_names
 from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
 from convgrad.kernels.plane import (
@@ -29,7 +29,7 @@ from convgrad.kernels.plane import (
     read_tap,
     relative_reads,
 )
-from convgrad.kernels.record import OUTPUT, SHARED, WINDOW, Fields, Record, argument
+from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record, argument
 from convgrad.kernels.tile import Tile
 from convgrad.kernels.window import window_axes
 
@@ -53,6 +53,7 @@ LINED = Fields(
         "lines",  # of positions, and positions of a line
         "line",
         "out_line",
+        "scratch_factor",
     )
 )
 
@@ -158,7 +159,7 @@ def _emit_tap(
     for read, readers in meetings(tile).items():
         for v in range(tile.vectors):
             line = lines[read].at(v * lanes * tile.steps[1])
-            across = read_tap(code, number, tile, line, legal[v], offset)
+            across = read_tap(code, tile, line, legal[v], offset)
             for n, tap in readers:
                 for r in range(tile.rows):
                     total = sums[r, n, v]
@@ -210,7 +211,7 @@ def lined_text(tile: Tile) -> str:
     """The nest of this file's title."""
     module, number = Module(), tile.element
     lines = emit_lines(module, number, tile)
-    emit_factor(module, number, tile.rows, LINED)
+    pack = emit_pack(module, number, tile.rows, LINED)
     code = emit_task(module, "lined", number)
     record = Record(LINED, code.pointer("record"))
     arguments, zeros = code.pointer("arguments"), code.pointer("scratch")
@@ -218,14 +219,16 @@ def lined_text(tile: Tile) -> str:
     first_group = code.integer("task") // record["pieces"] * record["piece_groups"]
     images = (record["images"] - first_image).minimum(record["piece_images"])
     groups = (record["groups"] - first_group).minimum(record["piece_groups"])
-    shared = argument(code, arguments, SHARED, number.name)
+    factor = zeros.at(record["scratch_factor"])
+    bias = factor.at(record["padded_rows"] * record["reduction"])
     with code.loop(0, record["width"]) as j:
         zeros.store(code.zero(number.name), j)
     row_step, column_step = tile.steps
     with code.loop(first_group, first_group + groups) as group:
-        padded = group * record["padded_rows"]
-        factor = shared.at(record["packed_factor"] + padded * record["reduction"])
-        bias = shared.at(record["packed_bias"] + padded)
+        with code.loop(0, record["row_panels"]) as panel:
+            row = panel * tile.rows
+            packed = factor.at(row * record["reduction"])
+            code.run(pack, record.base, arguments, packed, bias.at(row), group, panel)
         with code.loop(first_image, first_image + images) as image:
             window = argument(code, arguments, WINDOW, number.name).at(
                 image * record["window_image"] + group * record["window_group"]
@@ -330,7 +333,7 @@ def lined_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | N
             Loop("channel", channels),
             Loop("tap", taps, taps if len(tile.reads[1]) <= UNROLLED else len(tile.reads[0])),
         ),
-        steps=(Step("factor", groups * panels), Step("lined", tasks)),
+        steps=(Step("lined", tasks),),
         fields=LINED,
         record={
             **plane_values(c, axes),
@@ -346,9 +349,10 @@ def lined_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | N
             "lines": lines,
             "line": line,
             "out_line": c.output.step(names[0]),
+            "scratch_factor": axes[1].size + 64,
         },
-        shared=groups * padded * (reduction + 1) * size,
-        scratch=(axes[1].size + 64) * size,
+        shared=0,
+        scratch=(axes[1].size + 64 + padded * (reduction + 1)) * size,
         cycles=float(cycles),
     )
 
@@ -356,7 +360,7 @@ def lined_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | N
 LINED_ALGORITHM = Algorithm(
     name="lined",
     summary="few rows: images read where they are, loads shared between neighbouring lines",
-    functions=("factor", "lined"),
+    functions=("lined",),
     text=lined_text,
     tiles=lined_tiles,
     plan=lined_plan,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convgrad.kernels.emit import Code, Number, Pointer, Value
 
 if TYPE_CHECKING:
+    from convgrad.kernels.emit import Code, Pointer, Value
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.tile import Tile
     from convgrad.kernels.window import WindowAxis
@@ -63,9 +63,7 @@ def line_at(
     return code.choose(legal, image.at(position * width), zeros).at(at)
 
 
-def read_tap(
-    code: Code, number: Number, tile: Tile, line: Pointer, bits: Value, offset: Value | int
-) -> Value:
+def read_tap(code: Code, tile: Tile, line: Pointer, bits: Value, offset: Value | int) -> Value:
     """What a tap reads for a vector of positions: every one, or every second."""
     lanes = tile.lanes
     first = line.masked(lanes, code.mask_of(bits, offset, lanes), offset)
