@@ -126,14 +126,12 @@ def emit_lines(module: Module, number: Number, tile: Tile) -> Code:
                   for tap in range(len(along))]  # fmt: skip
         if len(along) <= UNROLLED or not all(steady):
             for tap, offset in enumerate(along):
-                _emit_tap(
-                    code, number, tile, sums, (factor.at(tap * tile.rows), lines, legal), offset
-                )
+                _emit_tap(code, tile, sums, (factor.at(tap * tile.rows), lines, legal), offset)
         else:
             step = (along[-1] - along[0]) // (len(along) - 1)
             with code.loop(0, len(along)) as tap:
                 _emit_tap(
-                    code, number, tile, sums,
+                    code, tile, sums,
                     (factor.at(tap * tile.rows), lines, legal), tap * step + along[0],
                 )  # fmt: skip
     _emit_write(code, number, tile, sums)
@@ -142,7 +140,6 @@ def emit_lines(module: Module, number: Number, tile: Tile) -> Code:
 
 def _emit_tap(
     code: Code,
-    number: Number,
     tile: Tile,
     sums: dict[tuple[int, int, int], Variable],
     sources: tuple[Pointer, dict[int, Pointer], list[Value]],

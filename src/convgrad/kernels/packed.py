@@ -13,6 +13,7 @@ it where many rows use what was gathered; see `sliding` for few.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,15 @@ import numpy as np
 from convgrad.kernels.emit import INTEGER, Code, Module, Number, Value
 from convgrad.kernels.factor import FACTOR_FIELDS, emit_factor, emit_task, factor_values
 from convgrad.kernels.output import OUTPUT_FIELDS, emit_output, output_places, output_values
-from convgrad.kernels.piece import PIECE_FIELDS, cut, emit_piece, emit_window
+from convgrad.kernels.piece import (
+    PIECE_FIELDS,
+    WORKERS,
+    Pieces,
+    cut,
+    emit_piece,
+    emit_window,
+    imbalance,
+)
 from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
 from convgrad.kernels.record import SHARED, Fields, Record, argument
 from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
@@ -31,6 +40,7 @@ from convgrad.kernels.window import Stage, outer_sum, runs, window_axes
 if TYPE_CHECKING:
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.target import Target
+    from convgrad.kernels.window import WindowAxis
 
 TABLE = INTEGER + "*"
 
@@ -202,12 +212,19 @@ def emit_copy_out(module: Module, number: Number, tile: Tile) -> Code:
                     target.store(value, j)
                 with code.unless(whole):
                     target.store_masked(value, lanes, code.lanes_between(0, length - j, lanes), j)
-            with code.unless(step.equals(1)), code.loop(0, length) as j:
+            # Every second element: spread to two vectors, of which half the lanes are written.
+            with code.when(step.equals(2)), code.loop(0, length, lanes) as j:
+                value, left = source.vector(lanes, j), (length - j) * 2
+                for half in (0, lanes):
+                    spread = code.shuffle(value, value, [(n + half) // 2 for n in range(lanes)])
+                    mask = code.lanes_between(0, left - half, lanes) & code.alternate(lanes)
+                    target.store_masked(spread, lanes, mask, j * 2 + half)
+            with code.when(step > 2), code.loop(0, length) as j:
                 target.store(source.load(j), j * step)
     return code
 
 
-def packed_text(tile: Tile) -> str:
+def packed_text(tile: Tile) -> str:  # noqa: PLR0915  reads as the nest that it emits
     """The nest of this file's title."""
     module, number = Module(), tile.element
     fields = PACKED
@@ -341,6 +358,78 @@ def packed_tiles(contraction: Contraction, number: str, target: Target) -> tuple
     return tuple(widest(count, number, target, 6) for count in fitting)
 
 
+@dataclass(frozen=True)
+class Cut:
+    """How a packed sum is cut into tasks and blocks, and what that costs."""
+
+    stage: Stage
+    pieces: Pieces
+    row_panels: int
+    row_blocks: int
+    depth: int
+    cycles: float
+
+
+def _cuts(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ...]) -> list[Cut]:
+    """The cuts worth considering: few or many rows to a task, large or small pieces."""
+    size = tile.element.bytes
+    images, _, channels = c.window.shape[:3]
+    taps, total = prod(a.taps for a in axes), images * prod(a.positions for a in axes)
+    # The gathered panel lives in the first-level cache, the tiles of a task in the second.
+    depth = max(target.l1 * 3 // 4 // (tile.width * size), 16)
+    channel_block = blocks(channels, max(depth // taps, 1))
+    depth = channel_block * taps if taps <= depth else blocks(taps, depth)
+    in_place = all(axis.step == 1 and axis.is_inside for axis in axes)
+    panels = -(-c.rows[0].extent // tile.rows)
+    found: list[Cut] = []
+    for row_panels in {blocks(panels, max(n // tile.rows, 1)) for n in (512, 256, 128, 64)}:
+        row_blocks = -(-panels // row_panels)
+        most = target.l2 * 5 // 8 // (row_panels * tile.rows * size)
+        rooms = {max(total // share, 1) for share in (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256)}
+        for pieces in {cut(images, axes, room) for room in rooms}:
+            if pieces.positions > max(most, tile.width) and found:
+                continue
+            stage = Stage(
+                axes,
+                pieces.piece_images,
+                channel_block,
+                pieces.split,
+                pieces.piece_length,
+                tile.lanes,
+                c.window,
+                in_place,
+            )
+            cycles = _cycles(c, tile, (stage, pieces, row_blocks, depth), panels)
+            excess = max(pieces.positions / max(most, tile.width), 1.0)
+            found.append(Cut(stage, pieces, row_panels, row_blocks, depth, cycles * excess))
+    return found
+
+
+def _cycles(
+    c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int, int], panels: int
+) -> float:
+    """Predicted cycles of one core.
+
+    Measured: 3 cycles to gather a vector for each block of rows, 1 for a multiply-add of a
+    wide tile and more where loads outnumber them, 4 to copy a vector out; a byte of the factor
+    streams in at 0.03 cycles for each piece; a tile is loaded and stored for each block of the
+    reduction, 3 cycles a vector.
+    """  # fmt: skip
+    stage, pieces, row_blocks, depth = shape
+    groups, channels = c.window.shape[1:3]
+    reduction = channels * stage.taps.size
+    padded, vectors = panels * tile.rows, pieces.vectors(tile.lanes)
+    loads = 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
+    cycles = groups * reduction * vectors * (3.0 * row_blocks + padded * max(1.0, loads + 0.85))
+    cycles += 4.0 * groups * c.rows[0].extent * vectors
+    cycles += 0.03 * groups * padded * reduction * pieces.number * tile.element.bytes
+    cycles += 1.3 * groups * padded * reduction
+    cycles += 3.0 * groups * padded * vectors * -(-reduction // depth)
+    stages = -(-channels // stage.channels) * groups * row_blocks * pieces.number
+    tasks = groups * row_blocks * pieces.number
+    return (cycles + stage.cycles * stages) * imbalance(tasks, WORKERS)
+
+
 def packed_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
     """Lanes along the positions of the output; None where positions are summed over."""
     c, size = contraction, tile.element.bytes
@@ -348,31 +437,12 @@ def packed_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
     if len(c.rows) != 1 or not free or c.output.subscripts[0].terms != (("n", 1),):
         return None
     axes = window_axes(c, free)
-    images, groups, channels = c.window.shape[:3]
+    groups, channels = c.window.shape[1:3]
     rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
-
-    # The gathered panel lives in the first-level cache, the tiles of a task in the second.
-    depth = max(target.l1 * 3 // 4 // (tile.width * size), 16)
-    channel_block = blocks(channels, max(depth // taps, 1))
-    depth = channel_block * taps if taps <= depth else blocks(taps, depth)
     panels = -(-rows // tile.rows)
-    row_panels = blocks(panels, max(256 // tile.rows, 1))
-    row_blocks = -(-panels // row_panels)
-    room = target.l2 // 2 // (row_panels * tile.rows * size)
-    total = images * prod(axis.positions for axis in axes)
-    room = max(min(room, -(-total * groups * row_blocks // 8)), 2 * tile.width)
-    pieces = cut(images, axes, room)
-    in_place = all(axis.step == 1 and axis.is_inside for axis in axes)
-    stage = Stage(
-        axes,
-        pieces.piece_images,
-        channel_block,
-        pieces.split,
-        pieces.piece_length,
-        tile.lanes,
-        c.window,
-        in_place,
-    )
+    best = min(_cuts(c, tile, target, axes), key=lambda one: one.cycles)
+    stage, pieces, depth = best.stage, best.pieces, best.depth
+    row_panels, row_blocks, channel_block = best.row_panels, best.row_blocks, stage.channels
     lanes_at = outer_sum(stage.lines, np.arange(stage.positions[-1], dtype=np.int64))
     out_at, out_step = output_places(c, stage)
     in_runs = runs(lanes_at, tile.width)
@@ -408,15 +478,6 @@ def packed_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
         "scratch_panel": scratch_panel,
         "scratch_tiles": scratch_tiles,
     }
-    vectors = -(-total // tile.lanes)
-    gathered = reduction * groups * vectors
-    # Measured: 3 cycles to gather a vector for each block of rows, 1 for a multiply-add of a
-    # wide tile and more where loads outnumber them, 4 to copy a vector out.
-    loads = 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
-    cycles = gathered * (3.0 * row_blocks + padded * max(1.0, loads + 0.85)) + (
-        4.0 * groups * rows * vectors
-        + stage.cycles * -(-channels // channel_block) * groups * row_blocks * pieces.number
-    )
     return Plan(
         sum=c,
         kernel=Kernel("packed", tile),
@@ -424,7 +485,7 @@ def packed_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
             Loop("group", groups, how="parallel"),
             Loop("row block", row_blocks, how="parallel"),
             Loop("piece", pieces.number, how=f"parallel; {pieces.positions} positions"),
-            Loop("channel", channels, channel_block, "in place" if in_place else "stage"),
+            Loop("channel", channels, channel_block, "in place" if stage.in_place else "stage"),
             Loop("reduction", channel_block * taps, depth),
             Loop("panel", piece_panels, how=f"gather {depth} x {tile.width}"),
             Loop("row panel", row_panels, how=str(tile)),
@@ -437,7 +498,7 @@ def packed_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
         record=record,
         shared=groups * padded * (reduction + 1) * size,
         scratch=scratch * size,
-        cycles=cycles,
+        cycles=best.cycles,
     )
 
 

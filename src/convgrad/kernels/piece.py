@@ -6,6 +6,7 @@ Pieces are as equal as they can be; the last may be smaller.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from convgrad.kernels.record import WINDOW, Record, argument
 if TYPE_CHECKING:
     from convgrad.kernels.emit import Code, Pointer, Value
     from convgrad.kernels.window import WindowAxis
+
+WORKERS = os.cpu_count() or 1
+"""Tasks are cut for the machine's processors, whatever number of threads is set."""
 
 PIECE_FIELDS = (
     "images",  # of the whole sum, and per piece
@@ -66,6 +70,17 @@ class Pieces:
         """Positions of a full piece."""
         return self.piece_images * self.piece_length * self.rest
 
+    def vectors(self, lanes: int) -> int:
+        """Vectors of all pieces: the last vector of a piece may be partly empty."""
+        if self.piece_images > 1 or self.piece_length == self.counts[self.split]:
+            sizes = _parts(self.images, self.piece_images)
+            each = prod(self.counts)
+        else:
+            sizes = _parts(self.counts[self.split], self.piece_length)
+            each = self.rest
+        whole = sum(count * -(-size * each // lanes) for size, count in sizes)
+        return whole * (1 if each == prod(self.counts) else self.images)
+
     def values(self) -> dict[str, int]:
         """The record's part."""
         return {
@@ -77,6 +92,16 @@ class Pieces:
             "pieces_per_image": self.per_image,
             "pieces": self.number,
         }
+
+
+def _parts(extent: int, block: int) -> tuple[tuple[int, int], ...]:
+    """Block sizes that an extent falls into, and how many of each."""
+    return ((block, extent // block), (extent % block, 1 if extent % block else 0))
+
+
+def imbalance(tasks: int, workers: int) -> float:
+    """How much longer equal tasks take than work that could be cut at will."""
+    return -(-tasks // workers) * workers / tasks
 
 
 def cut(images: int, axes: tuple[WindowAxis, ...], room: int) -> Pieces:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 if TYPE_CHECKING:
-    from convgrad.kernels.emit import Code, Pointer, Value
     from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.emit import Code, Pointer, Value
     from convgrad.kernels.tile import Tile
     from convgrad.kernels.window import WindowAxis
 

@@ -155,11 +155,11 @@ def _emit_line(
             target.store_masked(source.masked(lanes, mask, first), lanes, mask, first)
     with code.unless(step.equals(1)):
         done = code.variable(INTEGER, first)
-        with code.when(step.equals(2)):
-            # Two vectors are read for one: the last lane, unused, must be inside as well.
-            with code.loop(first, last - lanes, lanes) as j:
-                even, odd = source.vector(lanes, j * 2), source.vector(lanes, j * 2 + lanes)
-                target.store(code.shuffle(even, odd, range(0, 2 * lanes, 2)), j)
-                done.set(j + lanes)
+        # Two vectors are read for one: the last lane, unused, must be inside as well.
+        paired = code.select(step.equals(2), last - lanes, first)
+        with code.loop(first, paired, lanes) as j:
+            even, odd = source.vector(lanes, j * 2), source.vector(lanes, j * 2 + lanes)
+            target.store(code.shuffle(even, odd, range(0, 2 * lanes, 2)), j)
+            done.set(j + lanes)
         with code.loop(done.get(), last) as j:
             target.store(source.load(j * step), j)

@@ -81,7 +81,7 @@ def emit_trace(module: Module, number: Number, tile: Tile) -> Code:
         (number.name, "to"),
         (INTEGER + "*", "flag"),
     )
-    lanes, kind = tile.lanes, number.vector(tile.lanes)
+    kind = number.vector(tile.lanes)
     zero = code.zero(kind)
     down, along = tile.reads
     sums = {

@@ -14,6 +14,7 @@ The window is read one number at a time, so stride, dilation and line ends cost 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,16 @@ import numpy as np
 
 from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value
 from convgrad.kernels.factor import TABLE, emit_task
-from convgrad.kernels.piece import PIECE_FIELDS, PieceAt, cut, emit_piece, emit_window
+from convgrad.kernels.piece import (
+    PIECE_FIELDS,
+    WORKERS,
+    PieceAt,
+    Pieces,
+    cut,
+    emit_piece,
+    emit_window,
+    imbalance,
+)
 from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
 from convgrad.kernels.record import FACTOR, FLAG, OUTPUT, Fields, Record, argument
 from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
@@ -33,6 +43,7 @@ if TYPE_CHECKING:
 
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.target import Target
+    from convgrad.kernels.window import WindowAxis
 
 WEIGHTED = Fields(
     (
@@ -291,6 +302,68 @@ def weighted_tiles(contraction: Contraction, number: str, target: Target) -> tup
     )
 
 
+@dataclass(frozen=True)
+class Cut:
+    """How a weighted sum is cut into tasks and blocks, and what that costs."""
+
+    stage: Stage
+    pieces: Pieces
+    row_panels: int
+    cycles: float
+
+
+def _cuts(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ...]) -> list[Cut]:
+    """The cuts worth considering: blocks of rows against blocks of channels."""
+    size = tile.element.bytes
+    images, _, channels = c.window.shape[:3]
+    taps = prod(axis.taps for axis in axes)
+    in_place = all(axis.step == 1 and axis.is_inside for axis in axes)
+    panels = -(-c.rows[0].extent // tile.width)
+    spread = prod(len(axis.phases) for axis in axes)
+    shares = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
+    found: list[Cut] = []
+    for row_panels in {blocks(panels, -(-panels // share)) for share in shares}:
+        for block in {blocks(channels, -(-channels // share)) for share in shares}:
+            held = row_panels * tile.width * (block * taps + tile.rows) * size
+            if held > target.l2 // 2 and (row_panels > 1 or block > 1):
+                continue
+            room = target.l2 * 3 // 8 // (size * (block * spread + tile.width))
+            pieces = cut(images, axes, max(min(room, 2048), 64))
+            stage = Stage(
+                axes,
+                pieces.piece_images,
+                block,
+                pieces.split,
+                pieces.piece_length,
+                tile.lanes,
+                c.window,
+                in_place,
+            )
+            cycles = _cycles(c, tile, (stage, pieces, row_panels))
+            found.append(Cut(stage, pieces, row_panels, cycles))
+    return found
+
+
+def _cycles(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int]) -> float:
+    """Predicted cycles of one core.
+
+    Measured: a vector of the factor is transposed in 8 cycles, and a tile costs 1.0 to 1.2
+    cycles for a multiply-add; loading and storing it for each piece 3 for a vector.
+    """  # fmt: skip
+    stage, pieces, row_panels = shape
+    images, groups, channels = c.window.shape[:3]
+    total = images * prod(axis.positions for axis in stage.axes)
+    panels = -(-c.rows[0].extent // tile.width)
+    row_blocks, channel_blocks = -(-panels // row_panels), -(-channels // stage.channels)
+    cells = -(-stage.channels * stage.taps.size // tile.rows) * tile.rows
+    tasks = groups * row_blocks * channel_blocks
+    adds = 1.0 + 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
+    cycles = tasks * row_panels * tile.vectors * total * (cells * max(adds - 0.15, 1.0) + 8.0)
+    cycles += tasks * row_panels * tile.vectors * pieces.number * cells * 3.0
+    cycles += 2.0 * c.rows[0].extent * channels * stage.taps.size * groups
+    return (cycles + stage.cycles * tasks * pieces.number) * imbalance(tasks, WORKERS)
+
+
 def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
     """Positions are summed over; lanes along the rows."""
     c, size = contraction, tile.element.bytes
@@ -298,33 +371,15 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
     if len(c.rows) != 1 or "n" not in reduced:
         return None
     axes = window_axes(c, reduced)
-    images, groups, channels = c.window.shape[:3]
+    groups, channels = c.window.shape[1:3]
     rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
-    total = images * prod(axis.positions for axis in axes)
-
-    panels = -(-rows // tile.width)
-    row_panels = blocks(panels, max(128 // tile.width, 1))
-    if groups * panels >= 8:
-        row_panels = blocks(panels, max(min(row_panels, groups * panels // 8), 1))
-    row_blocks = -(-panels // row_panels)
-    wish = -(-8 // (groups * row_blocks))
-    most = max(target.l2 // 3 // (row_panels * tile.width * taps * size), 1)
-    channel_block = blocks(channels, max(min(most, -(-channels // wish)), 1))
+    best = min(_cuts(c, tile, target, axes), key=lambda one: one.cycles, default=None)
+    if best is None:
+        return None
+    stage, pieces, row_panels = best.stage, best.pieces, best.row_panels
+    channel_block = stage.channels
+    row_blocks = -(-rows // (tile.width * row_panels))
     channel_blocks = -(-channels // channel_block)
-    overhead = prod(len(axis.phases) for axis in axes) * prod(axis.step for axis in axes) ** 0
-    room = target.l2 // 4 // (size * max(channel_block * overhead, tile.width))
-    pieces = cut(images, axes, max(min(room, 16 * target.l1 // (tile.width * size)), 64))
-    in_place = all(axis.step == 1 and axis.is_inside for axis in axes)
-    stage = Stage(
-        axes,
-        pieces.piece_images,
-        channel_block,
-        pieces.split,
-        pieces.piece_length,
-        tile.lanes,
-        c.window,
-        in_place,
-    )
     places = outer_sum(stage.lines, np.arange(stage.positions[-1], dtype=np.int64))
     _, run_first, run_place, run_length = runs(places, max(places.size, 1))
     offsets = outer_sum(np.arange(channel_block, dtype=np.int64) * stage.strides[1], stage.taps)
@@ -364,11 +419,6 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
         "scratch_tiles": scratch_tiles,
         "checked": int(not all(axis.is_inside for axis in axes)),
     }
-    lanes = panels * tile.vectors
-    each = cell_panels * tile.rows * (1.0 + 0.6 / tile.vectors) + 8.0
-    cycles = groups * total * channel_blocks * lanes * each
-    cycles += 2.0 * rows * channels * taps * groups
-    cycles += stage.cycles * groups * row_blocks * channel_blocks * pieces.number
     return Plan(
         sum=c,
         kernel=Kernel("weighted", tile),
@@ -386,7 +436,7 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
         record=record,
         shared=0,
         scratch=(scratch + 2 * tile.lanes) * size,
-        cycles=float(cycles),
+        cycles=best.cycles,
     )
 
 
