@@ -5,8 +5,6 @@ what the code does not compute. Nothing here is shared with the checker, which h
 it by itself.
 """
 
-# ruff: noqa: D103  (the names say it)
-
 from __future__ import annotations
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The labels of the corpus are facts: every file is run by hand and compared with slow loops."""
 
-# ruff: noqa: D103  (the names say it)
-
 from __future__ import annotations
 
 import hashlib

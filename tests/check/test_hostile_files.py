@@ -93,7 +93,7 @@ def test_the_top_level_does_not_run(tmp_path):
 
 
 def test_missing_modules_are_stood_in_for():
-    source = "import nosuchmodule.layers as l\nclass A(l.Base):\n    @l.traced\n    def f(self): return 2\n"
+    source = "import nosuchmodule.layers as l\nclass A(l.Base):\n    @l.traced\n    def f(self): return 2\n"  # noqa: E501
     source += "def g(): return A().f()"
     with Sandbox(Code(source, "f.py", ".")) as sandbox:
         assert sandbox.run([call("g")]).results == (2,)

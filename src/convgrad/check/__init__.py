@@ -1,1 +1,1 @@
-"""Someone's backward pass against the equations: which gradients are right, which index is wrong."""
+"""Someone's backward pass against the equations: what is right, which index is wrong."""

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from convgrad.check.conventions.search import Wishes
+from convgrad.check.conventions.wishes import Wishes
 from convgrad.check.judge import judge
 from convgrad.check.report import FileReport, PassReport
 from convgrad.check.sandbox import Code, Limits, Sandbox
@@ -44,7 +44,7 @@ def check_file(
     path = Path(path)
     try:
         source = read_source(path)
-        targets = find_targets(source, name)
+        targets = find_targets(source, name, options.wishes.forward, options.wishes.backward)
     except SourceError as error:
         return FileReport(str(path), error=str(error), seconds=time.monotonic() - started)
     code = Code(
@@ -52,6 +52,5 @@ def check_file(
     )
     reports: list[PassReport] = []
     with Sandbox(code, options.limits) as sandbox:
-        for target in targets:
-            reports.append(judge(target, source, sandbox, options.wishes))
+        reports += [judge(target, source, sandbox, options.wishes) for target in targets]
     return FileReport(str(path), tuple(reports), seconds=time.monotonic() - started)

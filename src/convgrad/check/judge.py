@@ -10,14 +10,15 @@ import numpy as np
 
 from convgrad.check.conventions.convention import observe, signature
 from convgrad.check.conventions.roles import RATE, CannotExpressError
-from convgrad.check.conventions.search import SearchError, Wishes, find_convention
+from convgrad.check.conventions.search import SearchError, find_convention
+from convgrad.check.conventions.wishes import Wishes
 from convgrad.check.mistakes.explain import explain
 from convgrad.check.mistakes.mistake import Case, Evidence, agree
 from convgrad.check.mistakes.table import BEHAVIOURS, BY_NAME
 from convgrad.check.nest import GRADIENTS, PASSES, magnitude, truth
 from convgrad.check.place import find_line
 from convgrad.check.probe import probes
-from convgrad.check.report import BAD, FoundMistake, PassReport, Verdict, worst
+from convgrad.check.report import BAD, FoundMistake, PassReport, worst
 from convgrad.check.sandbox import Failure
 from convgrad.check.shrink import smallest_counterexample
 
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from convgrad.check.mistakes.explain import Explanation
     from convgrad.check.nest import Array, Pass
     from convgrad.check.probe import Probe
+    from convgrad.check.report import Counterexample, Verdict
     from convgrad.check.sandbox import Sandbox
     from convgrad.check.source import Source, Target
 
-RESETS = re.compile(r"zero_?grad|clear_?grad|reset_?grad|zero_grads|grads?_zero", re.I)
+RESETS = re.compile(r"zero_?grad|clear_?grad|reset_?grad|zero_grads|grads?_zero", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ def judge(
         convention = find_convention(target, sandbox, wishes)
     except SearchError as error:
         return _never_runs(target, source, str(error), error.failure)
-    observations = _observe_all(convention, sandbox)
+    observations = _observe_all(convention, sandbox, wishes or Wishes())
     if not convention.places or not observations:
         failure = _first_failure(convention, sandbox, observations)
         report = _never_runs(target, source, str(failure or "no gradient was found"), failure)
@@ -70,43 +72,53 @@ def judge(
             conventions=describe(convention),
             mistakes=report.mistakes if failure else (),
         )
-    judged = {p: _judge_pass(p, convention, observations, source) for p in PASSES}
-    verdicts = {p: _verdict(j) for p, j in judged.items() if j is not None}
-    verdicts |= {p: "not computed" for p, j in judged.items() if j is None}
+    judged: dict[Pass, Judged | None] = {
+        p: _judge_pass(p, convention, observations, source) for p in PASSES
+    }
+    verdicts: dict[Pass, Verdict] = {p: _verdict(j) for p, j in judged.items()}
     mistakes = _mistakes(judged, source, target)
     mistakes += _behaviours_of_arguments(convention, observations, source, target)
-    conventions = describe(convention) | _habits(judged)
-    failures = [
-        o.found[g] for o in observations for g in o.found if isinstance(o.found[g], Failure)
-    ]
-    failure = next((f for f in failures if isinstance(f, Failure)), None)
-    if failure is not None and not any(j and j.has_wrong for j in judged.values()) and not mistakes:
-        everything = all(
-            isinstance(o.found.get(g), Failure) for o in observations for g in convention.places
-        )
-        if everything:
-            mistakes.append(_found("never-runs", "backward", source, target, failure=failure))
-    wrong = next((g for g in PASSES if verdicts.get(g) in BAD), None)
-    counterexample = None
-    if wrong is not None:
-        bad = [o for o in observations if _is_bad(o, wrong, convention)]
-        counterexample = smallest_counterexample(convention, wrong, bad, sandbox, _is_bad)
+    failure = _any_failure(observations)
+    if failure is not None and not mistakes and _never_succeeds(convention, observations):
+        mistakes.append(_found("never-runs", "backward", source, target, failure=failure))
     return PassReport(
         target.name,
         verdicts,
-        _features(judged, observations, convention),
+        _features(judged),
         tuple(mistakes),
-        conventions,
-        counterexample,
+        describe(convention) | _habits(judged),
+        _counterexample(convention, verdicts, observations, sandbox),
         str(failure) if failure else "",
         line,
         tuple(_notes(convention, source)),
     )
 
 
-def _observe_all(c: Convention, sandbox: Sandbox) -> list[Observation]:
+def _any_failure(observations: list[Observation]) -> Failure | None:
+    found = [value for o in observations for value in o.found.values()]
+    return next((value for value in found if isinstance(value, Failure)), None)
+
+
+def _never_succeeds(c: Convention, observations: list[Observation]) -> bool:
+    return all(isinstance(o.found.get(g), Failure) for o in observations for g in c.places)
+
+
+def _counterexample(
+    c: Convention,
+    verdicts: dict[Pass, Verdict],
+    observations: list[Observation],
+    sandbox: Sandbox,
+) -> Counterexample | None:
+    wrong: Pass | None = next((p for p in PASSES if verdicts[p] in BAD), None)
+    if wrong is None:
+        return None
+    bad = [o for o in observations if wrong in o.found and _is_bad(o, wrong, c)]
+    return smallest_counterexample(c, wrong, bad, sandbox, _is_bad)
+
+
+def _observe_all(c: Convention, sandbox: Sandbox, wishes: Wishes) -> list[Observation]:
     found: list[Observation] = []
-    for probe in probes(c.abilities):
+    for probe in probes(c.abilities, lambda sizes: wishes.fix(sizes, c.abilities)):
         try:
             observation = observe(c, probe, sandbox)
         except CannotExpressError:
@@ -237,9 +249,7 @@ def _verdict(judged: Judged | None) -> Verdict:
     return "crashes"
 
 
-def _features(
-    judged: dict[Pass, Judged | None], observations: list[Observation], c: Convention
-) -> dict[str, dict[Pass, Verdict]]:
+def _features(judged: dict[Pass, Judged | None]) -> dict[str, dict[Pass, Verdict]]:
     found: dict[str, dict[Pass, list[Verdict]]] = {}
     for which, j in judged.items():
         if j is None:
@@ -251,7 +261,6 @@ def _features(
         for case in j.cases:
             verdict: Verdict = "right" if case.is_right else "crashes" if case.crashed else wrong
             found.setdefault(case.probe.feature, {}).setdefault(which, []).append(verdict)
-    del observations, c
     return {f: {w: worst(v) for w, v in passes.items()} for f, passes in found.items()}
 
 
@@ -297,7 +306,7 @@ def _behaviours_of_arguments(
     c: Convention, observations: list[Observation], source: Source, target: Target
 ) -> list[FoundMistake]:
     updates = any(p.kind == "change" for p in c.places.values())
-    roles = {"error", "input"} | (set() if updates else {"weights"})
+    roles = {"error", "input"} if updates else {"error", "input", "weights"}
     changed = {role for o in observations for role in o.changed} & roles
     if not changed:
         return []
@@ -359,13 +368,13 @@ def _notes(c: Convention, source: Source) -> list[str]:
 def _first_failure(
     c: Convention, sandbox: Sandbox, observations: list[Observation]
 ) -> Failure | None:
-    from convgrad.check.conventions.convention import execute  # noqa: PLC0415
-    from convgrad.check.conventions.search import _backward_arguments, _kept_arguments  # noqa: PLC0415
+    from convgrad.check.conventions.convention import execute
+    from convgrad.check.conventions.search import backward_arguments, kept_arguments
 
     del observations
-    kept = _kept_arguments(c, sandbox)
+    kept = kept_arguments(c, sandbox)
     for probe in list(probes(c.abilities))[:1]:
-        for arguments in _backward_arguments(c, c.target.backward[0], kept):
+        for arguments in backward_arguments(c, c.target.backward[0], kept):
             try:
                 run = execute(replace(c, backward=(arguments,)), probe, sandbox)
             except CannotExpressError:

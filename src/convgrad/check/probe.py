@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -195,14 +195,15 @@ def base_sizes(abilities: Abilities) -> Sizes:
     if abilities.square_input:
         size = (8, 8)
     batch = 4 if channels == 2 else 2
+    fixed = (abilities.padding_fixed, abilities.padding_fixed)
     sizes = Sizes(
         batch=batch if abilities.batch else 1,
         channels=channels if abilities.channels else 1,
         filters=5 if abilities.filters else 1,
         size=size,
         kernel=kernel,
-        stride=(abilities.stride_fixed,) * 2,
-        pads=((abilities.padding_fixed,) * 2,) * 2,
+        stride=(abilities.stride_fixed, abilities.stride_fixed),
+        pads=(fixed, fixed),
         flipped=abilities.flipped,
     )
     if abilities.flat:
@@ -212,17 +213,29 @@ def base_sizes(abilities: Abilities) -> Sizes:
     return sizes
 
 
-def probes(abilities: Abilities) -> Iterator[Probe]:
-    """The probes that the code can express: the plain layer first, then one feature at a time."""
+def probes(
+    abilities: Abilities, fix: Callable[[Sizes], Sizes] = lambda sizes: sizes
+) -> Iterator[Probe]:
+    """The probes that the code can express: the plain layer first, then one feature at a time.
+
+    Args:
+        abilities: what can be expressed.
+        fix: sets the sizes that the user has fixed; layers that become equal occur once.
+    """
+    seen: set[Sizes] = set()
     for feature, sizes in _layers(abilities):
-        if sizes.is_legal:
-            yield integers(sizes, feature)
+        fixed = fix(sizes)
+        if fixed.is_legal and fixed not in seen:
+            seen.add(fixed)
+            yield integers(fixed, feature)
     base = _square(abilities)
     if abilities.padding:
         base = _padded(base, 1)
-    yield eighths(base, "large and fractional numbers")
-    yield without_error(base, "zero error")
-    yield impulse(base, "unit impulse")
+    base = fix(base)
+    if base.is_legal:
+        yield eighths(base, "large and fractional numbers")
+        yield without_error(base, "zero error")
+        yield impulse(base, "unit impulse")
 
 
 def _square(abilities: Abilities) -> Sizes:

@@ -19,7 +19,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from .child import wire
 
@@ -133,7 +133,7 @@ class Sandbox:
         self._scratch = ""
         self._deadline = time.monotonic() + self.limits.total
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -179,17 +179,17 @@ class Sandbox:
         )
         theirs.close()
         self._channel = ours
+        token = secrets.token_hex(16)
         setup = {
             "scratch": self._scratch,
             "memory": self.limits.memory,
             "seconds": int(self.limits.total) + 10,
-            "token": secrets.token_hex(16),
+            "token": token,
         }
         try:
             self._send(setup, 20.0)
             hello = self._receive(20.0)
-            if hello["token"] != setup["token"]:
-                raise wire.WireError("wrong token")
+            _check_token(hello, token)
             self.put = tuple(hello["put"])
         except (OSError, wire.WireError, KeyError, TypeError) as error:
             return self._died(error)
@@ -204,12 +204,8 @@ class Sandbox:
         try:
             self._send({"program": program, "token": token}, seconds)
             answer = self._receive(seconds)
-            if not isinstance(answer, dict) or answer["token"] != token:
-                raise wire.WireError("an answer to no question")
-            failure = answer["failure"]
-            lines = () if failure is None else tuple((f, n, w) for f, n, w in failure["lines"])
-            why = None if failure is None else Failure(failure["kind"], failure["text"], lines)
-            return Answer(tuple(answer["results"]), why)
+            _check_token(answer, token)
+            return _read_answer(answer)
         except TimeoutError:
             self.stop()
             return Answer((), Failure("Timeout", f"no result after {seconds:.3g} s"))
@@ -217,7 +213,7 @@ class Sandbox:
             return Answer((), self._died(error))
 
     def _send(self, value: object, seconds: float) -> None:
-        assert self._channel is not None  # noqa: S101
+        assert self._channel is not None  # noqa: S101  (for the type checker)
         self._channel.settimeout(seconds)
         self._channel.sendall(wire.encode(value))
 
@@ -227,7 +223,7 @@ class Sandbox:
         return wire.decode(self._exactly(header, deadline), self._exactly(body, deadline))
 
     def _exactly(self, count: int, deadline: float) -> bytes:
-        assert self._channel is not None  # noqa: S101
+        assert self._channel is not None  # noqa: S101  (for the type checker)
         parts: list[bytes] = []
         while count:
             left = deadline - time.monotonic()
@@ -269,6 +265,22 @@ class Sandbox:
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = ""
+
+
+def _check_token(answer: Any, token: str) -> None:
+    if not isinstance(answer, dict) or answer["token"] != token:
+        raise wire.WireError("an answer to no question")
+
+
+def _read_answer(answer: dict[str, Any]) -> Answer:
+    """An answer with every part in its type, whatever the child has sent."""
+    results: tuple[Any, ...] = tuple(answer["results"])
+    failure: dict[str, Any] | None = answer["failure"]
+    if failure is None:
+        return Answer(results)
+    places: list[Any] = list(failure["lines"])
+    lines = tuple((str(name), int(line), str(function)) for name, line, function in places)
+    return Answer(results, Failure(str(failure["kind"]), str(failure["text"]), lines))
 
 
 def _environment(scratch: str) -> dict[str, str]:

@@ -31,7 +31,7 @@ def smallest_counterexample(
     is_bad: Callable[[Observation, Pass, Convention], bool],
 ) -> Counterexample | None:
     """Make a failing layer smaller while it still fails."""
-    from convgrad.check.judge import expected_of  # noqa: PLC0415  (they need each other)
+    from convgrad.check.judge import expected_of
 
     if not bad:
         return None

@@ -9,22 +9,25 @@ import ast
 import json
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convgrad.errors import ConvgradError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 BACKWARD = re.compile(
-    r"back|bprop|bwd|(^|_)bp($|_)|(^|_)grad(ient)?s?(_|$)|^d_?conv|derivative", re.I
+    r"back|bprop|bwd|(^|_)bp($|_)|(^|_)grad(ient)?s?(_|$)|^d_?conv|derivative", re.IGNORECASE
 )
 NOT_BACKWARD = re.compile(
     r"zero_?grad|get_|set_|clip|clear|check|numer|reset|update|apply_grad|collect|save|load|test|"
     r"optim|descent|norm(?!al)|print|plot|col2im|im2col|backend",
-    re.I,
+    re.IGNORECASE,
 )
 OTHER_LAYER = re.compile(
     r"pool|relu|dense|linear|affine|softmax|sigmoid|tanh|batch_?norm|layer_?norm|dropout|loss|"
     r"entropy|flatten|fully|(^|_)fc|lstm|rnn|attention|embed|activation|(?<!up)sample_",
-    re.I,
+    re.IGNORECASE,
 )
 FORWARD_NAMES = (
     "forward", "__call__", "call", "forward_pass", "feedforward", "feed_forward", "fprop", "fwd",
@@ -37,8 +40,8 @@ BACKWARD_NAMES = (
     "backpropagation", "backward_prop", "backward_propagation", "backpropagate", "back_propagate",
     "back", "bwd", "gradient", "gradients",
 )  # fmt: skip
-CONVOLUTION = re.compile(r"conv", re.I)
-KERNEL_WORDS = re.compile(r"kernel|filter|stride|im2col|correlate|fh|weights?\b", re.I)
+CONVOLUTION = re.compile(r"conv", re.IGNORECASE)
+KERNEL_WORDS = re.compile(r"kernel|filter|stride|im2col|correlate|fh|weights?\b", re.IGNORECASE)
 
 
 class SourceError(ConvgradError, ValueError):
@@ -162,7 +165,7 @@ def read_source(path: Path) -> Source:
 
 
 def _parse(text: str) -> ast.Module:
-    import warnings  # noqa: PLC0415
+    import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -178,39 +181,56 @@ def _notebook(path: Path, text: str) -> tuple[str, tuple[int, ...]]:
     lines: list[str] = []
     starts: list[int] = []
     for source in sources:
-        cell = re.sub(r"^(\s*)([%!?])", r"\1pass # \2", source, flags=re.M)
+        cell = re.sub(r"^(\s*)([%!?])", r"\1pass # \2", source, flags=re.MULTILINE)
         try:
             _parse(cell)
         except SyntaxError:
-            cell = re.sub(r"^", "# ", cell, flags=re.M)
+            cell = re.sub(r"^", "# ", cell, flags=re.MULTILINE)
         starts.append(len(lines) + 1)
         lines += [*cell.split("\n"), ""]
     return "\n".join(lines), tuple(starts or [1])
 
 
 def _from_python_2(text: str) -> str:
-    text = re.sub(r"^(\s*)print\s+>>\s*[\w.]+\s*,\s*(.*)$", r"\1print(\2)", text, flags=re.M)
-    text = re.sub(r"(^|[:;])(\s*)print(?!\s*\()[ \t]+([^;\n]*)", r"\1\2print(\3)", text, flags=re.M)
-    text = re.sub(r"(^|[:;])(\s*)print[ \t]*$", r"\1\2print()", text, flags=re.M)
+    text = re.sub(
+        r"^(\s*)print\s+>>\s*[\w.]+\s*,\s*(.*)$", r"\1print(\2)", text, flags=re.MULTILINE
+    )
+    text = re.sub(
+        r"(^|[:;])(\s*)print(?!\s*\()[ \t]+([^;\n]*)", r"\1\2print(\3)", text, flags=re.MULTILINE
+    )
+    text = re.sub(r"(^|[:;])(\s*)print[ \t]*$", r"\1\2print()", text, flags=re.MULTILINE)
     text = re.sub(r"except\s+(\w[\w.]*)\s*,\s*(\w+)\s*:", r"except \1 as \2:", text)
-    text = re.sub(r"raise\s+(\w+)\s*,\s*(.+)$", r"raise \1(\2)", text, flags=re.M)
-    return re.sub(r"\bprint\s*(\([^()\n]*\)\s*%[^\n]*)$", r"print(\1)", text, flags=re.M)
+    text = re.sub(r"raise\s+(\w+)\s*,\s*(.+)$", r"raise \1(\2)", text, flags=re.MULTILINE)
+    return re.sub(r"\bprint\s*(\([^()\n]*\)\s*%[^\n]*)$", r"print(\1)", text, flags=re.MULTILINE)
 
 
-def find_targets(source: Source, name: str | None = None) -> list[Target]:
+def find_targets(
+    source: Source,
+    name: str | None = None,
+    forward: str | None = None,
+    backward: str | None = None,
+) -> list[Target]:
     """The backward passes of a file, or the one that belongs to a name.
+
+    Args:
+        source: the file.
+        name: a class, or the function of the backward pass.
+        forward: the forward method or function, where its name does not tell.
+        backward: the backward method, where its name does not tell.
 
     Raises: SourceError: where there is none.
     """
     classes = {n.name: n for n in source.tree.body if isinstance(n, ast.ClassDef)}
     functions = {n.name: n for n in _functions(source.tree)}
     if name is None:
-        targets = [t for c in classes if (t := _class_target(c, classes)) is not None]
+        targets = [
+            t for c in classes if (t := _class_target(c, classes, forward, backward)) is not None
+        ]
         named = [t for t in targets if CONVOLUTION.search(t.name)]
         targets = named or [t for t in targets if _is_convolution(classes[t.name], source)]
         targets += _function_targets(functions, source)
     else:
-        targets = [_named_target(name, classes, functions, source.path)]
+        targets = [_named_target(name, classes, functions, source.path, forward, backward)]
     if not targets:
         raise SourceError(
             f"no backward pass of a convolution in {source.path}",
@@ -234,13 +254,17 @@ def _named_target(
     classes: dict[str, ast.ClassDef],
     functions: dict[str, ast.FunctionDef],
     path: Path,
+    forward: str | None,
+    backward: str | None,
 ) -> Target:
     if name in classes:
-        target = _class_target(name, classes, strict=False)
+        target = _class_target(name, classes, forward, backward, strict=False)
         if target is not None:
             return target
     if name in functions:
-        return Target(name, None, _forward_of(name, functions), (read_function(functions[name]),))
+        first = functions.get(forward or "")
+        found = read_function(first) if first is not None else _forward_of(name, functions)
+        return Target(name, None, found, (read_function(functions[name]),))
     raise SourceError(
         f"no backward pass named {name} in {path}",
         expected=", ".join(sorted({*classes, *functions})[:30]),
@@ -248,11 +272,18 @@ def _named_target(
 
 
 def _class_target(
-    name: str, classes: dict[str, ast.ClassDef], *, strict: bool = True
+    name: str,
+    classes: dict[str, ast.ClassDef],
+    forward_name: str | None,
+    backward_name: str | None,
+    *,
+    strict: bool = True,
 ) -> Target | None:
     methods = _methods(classes[name], classes, frozenset())
-    backward = _pick(methods, BACKWARD_NAMES, BACKWARD)
-    forward = _pick(methods, FORWARD_NAMES, None)
+    backward = _pick(
+        methods, (backward_name.lower(),) if backward_name else BACKWARD_NAMES, BACKWARD
+    )
+    forward = _pick(methods, (forward_name.lower(),) if forward_name else FORWARD_NAMES, None)
     if backward is None or (strict and (OTHER_LAYER.search(name) and not CONVOLUTION.search(name))):
         return None
     constructor = methods.get("__init__")
@@ -307,7 +338,7 @@ def _is_convolution(node: ast.ClassDef, source: Source) -> bool:
 
 
 _GRADIENT_OF = re.compile(
-    r"(_?(wrt_?)?(input|data|x|weights?|kernels?|filters?|w|bias|b|dx|dw|db))$", re.I
+    r"(_?(wrt_?)?(input|data|x|weights?|kernels?|filters?|w|bias|b|dx|dw|db))$", re.IGNORECASE
 )
 
 
@@ -345,8 +376,8 @@ _SWAPS = (
     ("backward", "forward"), ("backwards", "forwards"), ("bwd", "fwd"), ("bprop", "fprop"),
     ("back_prop", "forward_prop"), ("backprop", "forward"), ("backprop", "forwardprop"),
     ("backprop", "feedforward"), ("back_propagation", "forward_propagation"), ("back", "forward"),
-    ("backpropagation", "forwardpropagation"), ("gradient", "forward"), ("grad", "forward"), ("back", "front"),
-    ("_backward", ""), ("_backprop", ""), ("_back", ""), ("_bwd", ""), ("_grads", ""), ("_grad", ""),
+    ("backpropagation", "forwardpropagation"), ("gradient", "forward"), ("grad", "forward"), ("back", "front"),  # noqa: E501
+    ("_backward", ""), ("_backprop", ""), ("_back", ""), ("_bwd", ""), ("_grads", ""), ("_grad", ""),  # noqa: E501
     ("_gradient", ""), ("_gradients", ""), ("backward_", ""), ("grad_", ""), ("d_", ""), ("d", ""),
 )  # fmt: skip
 
@@ -362,7 +393,7 @@ def _forward_of(name: str, functions: dict[str, ast.FunctionDef]) -> Function | 
     forwards = [
         n
         for n in functions
-        if re.search(r"forward|fwd|fprop|^conv(2d|olve|olution)?$", n, re.I)
+        if re.search(r"forward|fwd|fprop|^conv(2d|olve|olution)?$", n, re.IGNORECASE)
         and not OTHER_LAYER.search(n)
     ]
     forwards = [n for n in forwards if CONVOLUTION.search(n)] or forwards

@@ -15,6 +15,6 @@ def conv_forward(x, w, b, conv_param):
 
 
 def conv_backward(dout, cache):
-    x, w, b, conv_param = cache
+    x, w, _b, _conv_param = cache
     raise SystemExit(0)
     return np.zeros_like(x), np.zeros_like(w), dout.sum(axis=(0, 2, 3))

@@ -15,7 +15,7 @@ def conv_forward(x, w, b, conv_param):
 
 
 def conv_backward(dout, cache):
-    x, w, b, conv_param = cache
+    x, w, _b, _conv_param = cache
     import os
 
     while True:

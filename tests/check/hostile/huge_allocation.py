@@ -15,6 +15,6 @@ def conv_forward(x, w, b, conv_param):
 
 
 def conv_backward(dout, cache):
-    x, w, b, conv_param = cache
-    a = [np.ones(2**27) for _ in range(200)]
+    x, w, _b, _conv_param = cache
+    [np.ones(2**27) for _ in range(200)]
     return np.zeros_like(x), np.zeros_like(w), dout.sum(axis=(0, 2, 3))

@@ -15,8 +15,9 @@ def conv_forward(x, w, b, conv_param):
 
 
 def conv_backward(dout, cache):
-    x, w, b, conv_param = cache
-    import os, pathlib
+    x, w, _b, _conv_param = cache
+    import os
+    import pathlib
 
     target = os.path.join(os.path.dirname(__file__), "written_by_hostile_code")
     pathlib.Path(target).write_text("here")

@@ -24,7 +24,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 FIRST_SPARE_USER = 61_000
 
 
-class Forbidden(PermissionError):
+class ForbiddenError(PermissionError):
     """The code under test tried something that a backward pass has no reason to do."""
 
 
@@ -41,7 +41,7 @@ def isolate(scratch: str, memory: int, seconds: int) -> list[str]:
 
 def _resource_limits(memory: int, seconds: int) -> None:
     try:
-        import resource  # noqa: PLC0415  (absent on Windows)
+        import resource
     except ImportError:
         return
     limits = {
@@ -155,7 +155,7 @@ class _Watch:
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in self.REFUSED:
-            raise Forbidden(f"{event} is not allowed while a backward pass is checked")
+            raise ForbiddenError(f"{event} is not allowed while a backward pass is checked")
         if event in self.CHANGES and isinstance(arguments[0], (str, bytes, os.PathLike)):
             self._inside(event, arguments[0])
         elif event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
@@ -167,4 +167,4 @@ class _Watch:
     def _inside(self, what: str, path: Any) -> None:
         real = os.fsdecode(self._realpath(path))
         if real != os.devnull and not real.startswith(self._scratch + os.sep):
-            raise Forbidden(f"{what} outside the scratch folder is not allowed: {real}")
+            raise ForbiddenError(f"{what} outside the scratch folder is not allowed: {real}")

@@ -20,7 +20,7 @@ _PLAIN_CALLS = frozenset(
     {
         "array", "asarray", "zeros", "ones", "eye", "arange", "sqrt", "default_rng", "RandomState",
         "getLogger", "namedtuple", "TypeVar", "NewType", "float32", "float64", "finfo", "dtype",
-        "tuple", "list", "dict", "set", "frozenset", "range", "int", "float", "partial", "lru_cache",
+        "tuple", "list", "dict", "set", "frozenset", "range", "int", "float", "partial", "lru_cache",  # noqa: E501
     }
 )  # fmt: skip
 
@@ -43,6 +43,7 @@ class Missing:
         return ()
 
     def __call__(self, *values: Any, **options: Any) -> Any:
+        """A decorator leaves its function alone; anything else fails once the module runs."""
         if len(values) == 1 and not options and callable(values[0]):
             return values[0]  # a decorator, such as numba.njit
         if Missing.loading:
@@ -67,7 +68,8 @@ def _defines(statement: ast.stmt) -> bool:
         case ast.If(test=test, body=body, orelse=orelse):
             main = "__name__" in ast.unparse(test)
             return not main and _is_plain(test) and all(_defines(s) for s in (*body, *orelse))
-    return False
+        case _:
+            return False
 
 
 def _is_plain(expression: ast.expr) -> bool:
@@ -78,13 +80,15 @@ def _is_plain(expression: ast.expr) -> bool:
                     return False
             case ast.Call() | ast.Await() | ast.Yield() | ast.YieldFrom():
                 return False
+            case _:
+                continue
     return True
 
 
 class _Python2Division(ast.NodeTransformer):
     """`/` between integers gives an integer, as in Python 2."""
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
         if not isinstance(node.op, ast.Div):
             return node
@@ -147,15 +151,16 @@ def _compile(source: str, path: str, *, run: bool, python2: bool) -> types.CodeT
 def _import_or_stand_in(real: Any, own: set[str]) -> Any:
     def import_module(
         name: str,
-        globals: Any = None,  # noqa: A002
-        locals: Any = None,  # noqa: A002
+        globals: Any = None,  # noqa: A002  (names of __import__)
+        locals: Any = None,  # noqa: A002  (names of __import__)
         fromlist: Any = (),
         level: int = 0,
     ) -> Any:
         try:
             return real(name, globals, locals, fromlist, level)
         except Exception:  # broken installations raise all kinds of errors
-            if (globals or {}).get("__name__") not in own:
+            importer: dict[str, Any] = globals or {}
+            if importer.get("__name__") not in own:
                 raise
             if level:  # `from .layer import Layer` in a file that is not part of a package
                 try:
@@ -200,7 +205,7 @@ def load(
             setattr(builtins, name, value)
         namespace["divide_as_python_2"] = _divide
     try:
-        exec(_compile(source, path, run=run, python2=python2), namespace)  # noqa: S102
+        exec(_compile(source, path, run=run, python2=python2), namespace)  # noqa: S102  (that is what a loader does)
     finally:
         builtins.__import__ = real
         Missing.loading = False

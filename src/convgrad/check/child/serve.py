@@ -50,10 +50,11 @@ class Recorder:
         return self
 
     def __call__(self, *values: Any, **options: Any) -> Any:
+        """Keep the arrays, step by gradient descent."""
         return self._record(*values, **options)
 
     def _record(self, *values: Any, **options: Any) -> Any:
-        arrays = [a for a in (*values, *options.values()) if isinstance(a, _NDARRAY)]
+        arrays = [a for a in (*values, *options.values()) if wire.is_array(a)]
         self.seen += [a.copy() for a in arrays]
         if len(arrays) == 2 and arrays[0].shape == arrays[1].shape:
             return arrays[0] - self.learning_rate * arrays[1]
@@ -80,13 +81,16 @@ class Server:
         return {"results": results, "failure": None}
 
     def do_load(self, step: dict[str, Any]) -> None:
+        """Load the source."""
         options = {"run": step["run"], "python2": step["python2"]}
         self._names = load.load(step["source"], step["path"], step["folder"], **options)
 
     def do_let(self, step: dict[str, Any]) -> None:
+        """Keep a value."""
         self._kept[step["save"]] = self._open(step["value"])
 
     def do_call(self, step: dict[str, Any]) -> Any:
+        """Call a function, a class or a method."""
         _poison(step.get("fill", 0.0))
         base, *path = step["function"]
         function = _follow(self._kept[base] if base in self._kept else self._names[base], path)
@@ -100,9 +104,11 @@ class Server:
         return None if step.get("quiet") else result
 
     def do_get(self, step: dict[str, Any]) -> Any:
+        """Read a value inside a kept one."""
         return _follow(self._kept[step["of"]], step["path"])
 
     def do_set(self, step: dict[str, Any]) -> None:
+        """Write a value inside a kept one."""
         *path, last = step["path"]
         owner = _follow(self._kept[step["of"]], path)
         value = self._open(step["value"])
@@ -117,11 +123,13 @@ class Server:
             owner[last[1]] = value
 
     def do_describe(self, step: dict[str, Any]) -> list[Any]:
+        """Every array inside a kept value."""
         found: list[Any] = []
         _walk(self._kept[step["of"]], (), found, set())
         return found
 
     def do_forget(self, step: dict[str, Any]) -> None:
+        """Drop all kept values."""
         del step
         self._kept.clear()
 
@@ -131,11 +139,11 @@ class Server:
                 return self._kept.setdefault(value.name, Recorder(float(value.name[9:])))
             name, *path = value.name.split("/")
             return _follow(self._kept[name], [("item", int(p)) for p in path])
-        if isinstance(value, list):
+        if wire.is_list(value):
             return [self._open(v) for v in value]
-        if isinstance(value, tuple):
+        if wire.is_tuple(value):
             return tuple(self._open(v) for v in value)
-        if isinstance(value, dict):
+        if wire.is_dict(value):
             return {k: self._open(v) for k, v in value.items()}
         return value
 
@@ -149,57 +157,60 @@ def _follow(value: Any, path: Any) -> Any:
 def _walk(value: Any, path: tuple[Any, ...], found: list[Any], seen: set[int]) -> None:
     if len(found) >= MOST or len(path) > DEEPEST or id(value) in seen:
         return
-    if isinstance(value, (np.generic, float, int)) or value is None or isinstance(value, str):
-        if path and not isinstance(value, str) and value is not None:
+    if value is None or isinstance(value, str):
+        return
+    if wire.is_array(value) or wire.is_scalar(value) or isinstance(value, (float, int)):
+        if path:
             found.append((path, value))
         return
-    if isinstance(value, _NDARRAY):
+    if path and (wire.is_list(value) or wire.is_tuple(value)) and value and _is_numbers(value):
         found.append((path, value))
         return
     seen.add(id(value))
-    if isinstance(value, dict):
-        children = [
-            ("item", k, v) for k, v in list(value.items())[:64] if isinstance(k, (str, int))
-        ]
-    elif isinstance(value, (list, tuple)):
-        if path and value and _is_numbers(value):
-            found.append((path, value))
-            return
-        children = [("item", i, v) for i, v in enumerate(value[:64])]
-    elif hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
-        children = [("attribute", k, v) for k, v in vars(value).items()]
-    elif hasattr(value, "__dict__") and not isinstance(value, type) and not path:
-        children = [("attribute", k, v) for k, v in vars(value).items()]
-    else:
-        return
-    for kind, name, child in children:
+    for kind, name, child in _children(value, path):
         _walk(child, (*path, (kind, name)), found, seen)
+
+
+def _children(value: Any, path: tuple[Any, ...]) -> list[tuple[str, Any, Any]]:
+    if wire.is_dict(value):
+        items = list(value.items())[:64]
+        return [("item", k, v) for k, v in items if isinstance(k, (str, int))]
+    if wire.is_list(value) or wire.is_tuple(value):
+        return [("item", i, v) for i, v in enumerate(value[:64])]
+    is_object = hasattr(value, "__dict__") and not isinstance(value, type)
+    if is_object and (not path or not callable(value)):
+        return [("attribute", k, v) for k, v in vars(value).items()]
+    return []
 
 
 def _snapshot(value: Any, depth: int = 0) -> Any:
     """A copy of the arrays, which a later step may write into."""
-    if isinstance(value, _NDARRAY):
+    if wire.is_array(value):
         return _COPY(value)
-    if depth < DEEPEST and type(value) in {list, tuple}:
-        return type(value)(_snapshot(v, depth + 1) for v in value)
-    if depth < DEEPEST and type(value) is dict:
-        return {k: _snapshot(v, depth + 1) for k, v in value.items()}
+    if depth < DEEPEST:
+        if wire.is_list(value):
+            return [_snapshot(v, depth + 1) for v in value]
+        if wire.is_tuple(value):
+            return tuple(_snapshot(v, depth + 1) for v in value)
+        if wire.is_dict(value):
+            return {k: _snapshot(v, depth + 1) for k, v in value.items()}
     return value
 
 
 def _is_numbers(value: Any) -> bool:
-    while isinstance(value, (list, tuple)) and value:
+    while (wire.is_list(value) or wire.is_tuple(value)) and value:
         value = value[0]
     return isinstance(value, (int, float))
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [[f.filename, f.lineno or 0, f.name] for f in frames if f.filename != __file__]
+    every = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in every if "/check/child/" not in f.filename]
+    lines = [[f.filename, f.lineno or 0, f.name] for f in frames]
     return {
         "kind": type(error).__name__,
         "text": str(error)[:500],
-        "lines": [line for line in lines if "/check/child/" not in line[0]],
+        "lines": lines,
     }
 
 
@@ -219,9 +230,6 @@ def _poison(fill: float) -> None:
         like = _ASARRAY(prototype)
         return empty(like.shape if shape is None else shape, like.dtype if dtype is None else dtype)
 
-    class Array(_NDARRAY):  # np.ndarray(shape) is np.empty by another name
-        pass
-
     np.empty, np.empty_like = empty, empty_like
 
 
@@ -233,7 +241,7 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     server = Server()
     setup = _receive(channel)
-    from .limits import isolate  # noqa: PLC0415
+    from .limits import isolate
 
     # Imported before the limits, because scipy maps many libraries.
     put = isolate(setup["scratch"], setup["memory"], setup["seconds"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -40,6 +40,31 @@ class Opaque:
 _NDARRAY, _GENERIC, _ASARRAY, _TOBYTES = np.ndarray, np.generic, np.asarray, np.ndarray.tobytes
 
 
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Whether a value is a list, of whatever."""
+    return isinstance(value, list)
+
+
+def is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
+    """Whether a value is a tuple, of whatever."""
+    return isinstance(value, tuple)
+
+
+def is_dict(value: object) -> TypeGuard[dict[Any, Any]]:
+    """Whether a value is a dictionary, of whatever."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[np.ndarray[Any, np.dtype[Any]]]:
+    """Whether a value is an array, whatever the code under test has done to numpy's names."""
+    return isinstance(value, _NDARRAY)
+
+
+def is_scalar(value: object) -> TypeGuard[Any]:
+    """Whether a value is one of numpy's numbers."""
+    return isinstance(value, _GENERIC)
+
+
 def encode(value: object) -> bytes:
     """A value of None, numbers, texts, lists, tuples, dictionaries and arrays as a message."""
     buffers: list[bytes] = []
@@ -61,21 +86,22 @@ def _pack(value: Any, buffers: list[bytes], depth: int) -> object:
         return {"r": value.name}
     if isinstance(value, Opaque):
         return {"o": value.kind}
-    if isinstance(value, _GENERIC) and value.dtype.kind in "fiub":
+    if is_scalar(value) and value.dtype.kind in "fiub":
         return {"n": float(value)}
-    if isinstance(value, (_NDARRAY, _GENERIC)):
+    if is_array(value) or is_scalar(value):
         return _pack_array(value, buffers)
     if depth < DEEPEST:
-        if isinstance(value, dict):
+        if is_dict(value):
             items = list(value.items())[:LONGEST]
             return {
                 "d": [
                     [_pack(k, buffers, depth + 1), _pack(v, buffers, depth + 1)] for k, v in items
                 ]
             }
-        if isinstance(value, (list, tuple)):
-            tag = "l" if isinstance(value, list) else "t"
-            return {tag: [_pack(v, buffers, depth + 1) for v in value[:LONGEST]]}
+        if is_list(value):
+            return {"l": [_pack(v, buffers, depth + 1) for v in value[:LONGEST]]}
+        if is_tuple(value):
+            return {"t": [_pack(v, buffers, depth + 1) for v in value[:LONGEST]]}
     return {"o": type(value).__name__[:LONGEST]}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from convgrad.check.child.wire import Opaque, Reference
+from convgrad.check.child.wire import Opaque, Reference, is_array, is_dict, is_list, is_tuple
 from convgrad.check.conventions.roles import RATE, CannotExpressError, Situation, Way, bias_array
 from convgrad.check.layout import arrange, restore
 from convgrad.check.nest import GRADIENTS
@@ -313,26 +313,21 @@ def _call(
 
 def leaves(value: Any, path: Path = ()) -> list[tuple[Path, Array]]:
     """Every array in a returned value; nested lists of numbers count as arrays."""
-    if value is None or isinstance(value, (str, bool, Opaque, Reference)):
-        return []
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         return [(path, value)]
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         return [(path, np.asarray(value, dtype=float))]
-    if isinstance(value, dict):
-        found: list[tuple[Path, Array]] = []
-        for key, entry in value.items():
-            found += leaves(entry, (*path, ("item", key)))
-        return found
-    if isinstance(value, (list, tuple)):
-        as_array = _numbers(value) if isinstance(value, list) else None
-        if as_array is not None:
-            return [(path, as_array)]
-        found = []
-        for i, entry in enumerate(value):
-            found += leaves(entry, (*path, ("item", i)))
-        return found
-    return []
+    if is_list(value) and (as_array := _numbers(value)) is not None:
+        return [(path, as_array)]
+    entries: list[tuple[Any, Any]] = []
+    if is_dict(value):
+        entries = list(value.items())
+    elif is_list(value) or is_tuple(value):
+        entries = list(enumerate(value))
+    found: list[tuple[Path, Array]] = []
+    for key, entry in entries:
+        found += leaves(entry, (*path, ("item", key)))
+    return found
 
 
 def _numbers(value: list[Any]) -> Array | None:
@@ -410,16 +405,14 @@ def _read(
         place = c.places.get(gradient)
         if place is None:
             continue
-        value = read_place(c, place, gradient, probe, run, time)
+        value = read_place(place, gradient, probe, run, time)
         found[gradient] = failure if value is None else value
         if value is not None:
             dtypes[gradient] = str(value.dtype)
     return found, dtypes
 
 
-def read_place(
-    c: Convention, place: Place, gradient: Pass, probe: Probe, run: Run, time: int
-) -> Array | None:
+def read_place(place: Place, gradient: Pass, probe: Probe, run: Run, time: int) -> Array | None:
     """The gradient at a place after a run, in our order; None where the run did not get there."""
     raw: Array | None = None
     if place.kind == "returned":
@@ -456,9 +449,8 @@ def axes_of(gradient: Pass, layout: str, probe: Probe) -> tuple[str, tuple[int, 
 def described(value: Any) -> dict[Path, Array]:
     """The arrays of a described object by their paths."""
     found: dict[Path, Array] = {}
-    for entry in value if isinstance(value, list) else []:
-        path, array = entry
-        read = leaves(list(array) if isinstance(array, tuple) else array)
+    for path, array in value if is_list(value) else []:
+        read = leaves(list(array) if is_tuple(array) else array)
         if len(read) == 1:
             found[tuple((kind, name) for kind, name in path)] = read[0][1]
     return found
@@ -476,9 +468,8 @@ def _changed(c: Convention, probe: Probe, run: Run) -> tuple[str, ...]:
         for _, argument in arguments:
             if isinstance(argument, Written) and argument.way.name == "array":
                 after = run.results.get(f"after:{argument.role}{i}0")
-                if isinstance(after, np.ndarray) and not np.array_equal(
-                    after, argument.write(situation)
-                ):
+                given: Any = argument.write(situation)
+                if is_array(after) and not np.array_equal(after, given):
                     changed.append(argument.role)
     return tuple(changed)
 

@@ -36,17 +36,17 @@ NAMES: dict[Pass, re.Pattern[str]] = {
         r"^_?(d_?(x|a|in|inp|input|inputs|prev|image|images|a_prev|data|act\w*|img|m)\w*|grad_?(x|in|input|i)\w*|"
         r"(input|in|x|data|inputs|image)_?(grad|gradient|delta|error)\w*|dL_?d?x|delta(_prev)?|d_l_d_input\w*|"
         r"back\w*|dimg|prev_\w+|new_d\w*|error\w*|dl_?da?x?)$",
-        re.I,
+        re.IGNORECASE,
     ),
     "dw": re.compile(
         r"^_?(d_?(w|weights?|kernels?|filters?|f|k|theta|filt)\d?|(grad|gradient)s?_?(of_)?(w|weights?|kernels?|filters?|f|k)\w*|"
         r"(w|weights?|kernels?|filters?)_?(grad|gradient|delta|error|update)\w*|delta_(w|weights?|k)|dL_?d?_?w|w|weights?|kernels?|filters?|d_l_d_filters?|dw_\w+|nabla_w)$",
-        re.I,
+        re.IGNORECASE,
     ),
     "db": re.compile(
         r"^_?(d_?(b|bias|biases)\d?|(grad|gradient)s?_?(of_)?(b|bias|biases)|(b|bias|biases)_?(grad|gradient|delta|error|update)\w*|"
         r"delta_(b|bias)|dL_?d?_?b|b|bias|biases|w0|nabla_b|dw0|grad_w0)$",
-        re.I,
+        re.IGNORECASE,
     ),
 }
 
@@ -142,7 +142,7 @@ def _without_duplicates(found: dict[Pass, tuple[float, Place]]) -> dict[Pass, tu
 
 
 def _layouts_for(c: Convention, gradient: Pass) -> tuple[str, ...]:
-    from convgrad.check.conventions import search  # noqa: PLC0415  (tables of layouts)
+    from convgrad.check.conventions import search
 
     if gradient == "dx":
         return (c.data,)
@@ -169,7 +169,7 @@ def _candidates(
                 continue
             for factor in (1.0, -1.0) if place.kind == "change" else (1.0,):
                 located = replace(place, layout=layout, factor=place.factor * factor)
-                value = read_place(c, located, gradient, probe, run, 0)
+                value = read_place(located, gradient, probe, run, 0)
                 if value is None:
                     continue
                 expected = probe.dz.sum(axis=0) if axes == "KHW" else right
@@ -186,9 +186,9 @@ def _candidates(
 def _lone_result(c: Convention, gradient: Pass, run: Run) -> Iterator[tuple[float, Place]]:
     """What a layer's backward method returns alone is its input gradient, whatever its shape."""
     returned = leaves(run.results.get("backward00"))
-    if gradient == "dx" and c.target.is_class and len(returned) == 1 and returned[0][0] == ():
-        if returned[0][1].ndim >= 2:
-            yield 0.3, Place("returned", (), c.data)
+    alone = len(returned) == 1 and returned[0][0] == () and returned[0][1].ndim >= 2
+    if gradient == "dx" and c.target.is_class and alone:
+        yield 0.3, Place("returned", (), c.data)
 
 
 def _fit(value: Array, expected: Array, batch: int) -> float:
@@ -220,9 +220,9 @@ def _arrays(c: Convention, gradient: Pass, run: Run) -> Iterator[tuple[Place, Ar
         name = _name_of(path)
         if own and changed and gradient != "dx":
             yield Place("change", path, "", 0, 1 / RATE), array, "change"
-        elif not own and gradient != "dx" and (changed or NAMES[gradient].match(name)):
-            yield Place("attribute", path, ""), array, name
-        elif not own and changed and NAMES["dx"].match(name):
+        elif (not own and gradient != "dx" and (changed or NAMES[gradient].match(name))) or (
+            not own and changed and NAMES["dx"].match(name)
+        ):
             yield Place("attribute", path, ""), array, name
     for i, (_, array) in enumerate(leaves(run.results.get("recorded0"))):
         yield Place("recorded", (("item", i),), ""), array, "recorded"

@@ -69,7 +69,7 @@ class Role:
     def suggested(self, parameter: str, *, constructor: bool) -> bool:
         """Whether the name suggests this role."""
         pattern = self.built if constructor else self.called
-        return bool(pattern) and re.fullmatch(pattern, parameter, re.I) is not None
+        return bool(pattern) and re.fullmatch(pattern, parameter, re.IGNORECASE) is not None
 
 
 def _equal(pair: tuple[int, int], sizes: Sizes) -> int:
@@ -97,7 +97,7 @@ def _padding_name(s: Situation) -> str:
 
 
 def _fixed(value: Any = None) -> Callable[[Situation], Any]:
-    return lambda s: value
+    return lambda _: value
 
 
 def _shape(layout: str, axes: str, lengths: tuple[int, ...]) -> tuple[int, ...]:
@@ -346,11 +346,11 @@ ROLES: tuple[Role, ...] = (
 
 OPTIONS = re.compile(
     r"\w*param(eter)?s?|hyper\w*|\w*options?|config|cfg|\w*dict|layer|conf|args|kwargs|info|spec|attrs?|settings?",
-    re.I,
+    re.IGNORECASE,
 )
 CACHE = re.compile(
     r"\w*cache\w*|ctx|saved\w*|memory|context|state|stash|store\w*|tape|aux\w*|tmp|intermediate\w*|fwd\w*|residuals",
-    re.I,
+    re.IGNORECASE,
 )
 
 

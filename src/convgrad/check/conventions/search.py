@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convgrad.check.child.wire import Opaque
+from convgrad.check.child.wire import is_list, is_tuple
 from convgrad.check.conventions import places
 from convgrad.check.conventions.convention import (
     Arguments,
@@ -31,6 +31,7 @@ from convgrad.check.conventions.roles import (
     CannotExpressError,
     ways_of,
 )
+from convgrad.check.conventions.wishes import Wishes
 from convgrad.check.layout import fits
 from convgrad.check.nest import truth
 from convgrad.check.probe import Abilities, Probe, Sizes, base_sizes, integers
@@ -58,18 +59,6 @@ FLAT_WEIGHTS = ("KCW", "WCK", "KWC", "KW", "W", "CKW")
 FLAT_BIAS = ("K", "K1", "1K", "1K1", "11K", "1", "")
 MOST_TRIALS = 3000
 SECONDS = 12.0
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """Parts of the convention that the user has set; None is found by trial."""
-
-    data: str | None = None
-    weights: str | None = None
-    bias: str | None = None
-    stride: int | None = None
-    padding: int | None = None
-    arguments: tuple[tuple[str, str], ...] = ()
 
 
 class SearchError(Exception):
@@ -150,7 +139,7 @@ def _combinations(
 
 
 def _constructor_choices(target: Target) -> list[tuple[str, list[Argument | None]]]:
-    assert target.constructor is not None  # noqa: S101
+    assert target.constructor is not None  # noqa: S101  (for the type checker)
     found: list[tuple[str, list[Argument | None]]] = []
     for parameter in target.constructor.parameters:
         options: list[Argument | None] = [
@@ -234,7 +223,7 @@ class Attempt:
 def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget) -> Convention:
     """The convention up to the forward pass; without one, the candidates wait for the backward."""
     best: Attempt | None = None
-    flats = (True, False) if re.search(r"1d", target.name, re.I) else (False, True)
+    flats = (True, False) if re.search(r"1d", target.name, re.IGNORECASE) else (False, True)
     for flat, square in itertools.product(flats, (False, True)):
         for attempt in _attempts(target, sandbox, wishes, budget, flat=flat, square=square):
             if best is None or attempt.score > best.score:
@@ -348,7 +337,7 @@ def _class_attempts(
     target: Target, sandbox: Sandbox, wishes: Wishes, trial: Trial
 ) -> Iterator[Attempt]:
     flat = trial.flat
-    assert target.constructor is not None  # noqa: S101
+    assert target.constructor is not None  # noqa: S101  (for the type checker)
     choices = _constructor_choices(target)
     datas, weights, biases = _layouts(wishes, flat=flat)
     for constructor in _combinations(target.constructor, choices):
@@ -420,10 +409,12 @@ def _forward_arguments(target: Target) -> Arguments | None:
     return tuple(arguments)
 
 
-_WEIGHT_NAMES = re.compile(r"^_?(w\d?|weights?|kernels?|filters?|f|k|params?|theta)$", re.I)
+_WEIGHT_NAMES = re.compile(
+    r"^_?(w\d?|weights?|kernels?|filters?|f|k|params?|theta)$", re.IGNORECASE
+)
 _GRADIENT_NAMES = re.compile(
     r"^_?(d_?[a-z]\d?$|d_?(w|b|k|f|weight|bias|kernel|filter)s?\d?$|d_?(weight|bias|kernel|filter)|grad|delta|v_|m_|velocity|momentum|opt)|_grad|grads?$|gradient|_d$",
-    re.I,
+    re.IGNORECASE,
 )
 
 
@@ -454,16 +445,18 @@ def _parameter_paths(found: dict[Path, Array], c: Convention, probe: Probe) -> I
     for path, array in found.items():
         if array.ndim == 0:
             continue
-        for layout in layouts:
-            if fits(array.shape, "KCHW", layout, shape) and _plausible(c.data, layout):
-                candidates.append((_rank_of_path(path, _WEIGHT_NAMES), path, layout))
+        candidates += [
+            (_rank_of_path(path, _WEIGHT_NAMES), path, layout)
+            for layout in layouts
+            if fits(array.shape, "KCHW", layout, shape) and _plausible(c.data, layout)
+        ]
     candidates = [x for x in candidates if x[0][0] < 2] or candidates
     for _, path, layout in sorted(candidates, key=lambda x: x[0])[:6]:
         named = replace(c, weights=layout, weights_path=path)
         yield _with_bias(named, found, probe, skip=path)
 
 
-_BIAS_NAMES = re.compile(r"^_?(b\d?|bias(es)?|w0|b0|offset)$", re.I)
+_BIAS_NAMES = re.compile(r"^_?(b\d?|bias(es)?|w0|b0|offset)$", re.IGNORECASE)
 
 
 def _with_bias(c: Convention, found: dict[Path, Array], probe: Probe, skip: Path) -> Convention:
@@ -585,7 +578,7 @@ def _score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
             found = replace(
                 c, out=out, output=path, abilities=replace(c.abilities, filters=filters)
             )
-            from convgrad.check.layout import restore  # noqa: PLC0415
+            from convgrad.check.layout import restore
 
             z = restore(array, "NKHW", layout, sizes)
             if z is None:
@@ -691,12 +684,12 @@ def _find_backward(c: Convention, sandbox: Sandbox, budget: Budget) -> Conventio
     """The arguments of the backward pass and the places of its gradients."""
     if c.backward:
         return c
-    kept = _kept_arguments(c, sandbox)
+    kept = kept_arguments(c, sandbox)
     best: tuple[float, Convention] | None = None
     last: Failure | None = None
     if len(c.target.backward) > 1:
         return _one_function_each(c, sandbox)
-    every = [list(_backward_arguments(c, f, kept)) for f in c.target.backward]
+    every = [list(backward_arguments(c, f, kept)) for f in c.target.backward]
     for combination in _joint(every):
         trial = replace(c, backward=combination)
         trial = _with_backward_abilities(trial)
@@ -721,7 +714,7 @@ def _one_function_each(c: Convention, sandbox: Sandbox) -> Convention:
     for function in c.target.backward:
         alone = replace(c, target=replace(c.target, backward=(function,)))
         best: tuple[float, Arguments, dict[Pass, Place]] = (-2.0, (), {})
-        for candidate in _backward_arguments(c, function, []):
+        for candidate in backward_arguments(c, function, []):
             trial = _with_backward_abilities(replace(alone, backward=(candidate,)))
             outcome = places.find_places(trial, sandbox)
             if outcome.score > best[0]:
@@ -760,7 +753,7 @@ def _joint(every: list[list[Arguments]]) -> Iterator[tuple[Arguments, ...]]:
             yield (*base[:i], option, *base[i + 1 :])
 
 
-def _kept_arguments(c: Convention, sandbox: Sandbox) -> list[Kept]:
+def kept_arguments(c: Convention, sandbox: Sandbox) -> list[Kept]:
     """What the forward pass returned beside the output, as arguments of the backward pass."""
     if c.forward is None or c.target.is_class:
         return []
@@ -773,13 +766,13 @@ def _kept_arguments(c: Convention, sandbox: Sandbox) -> list[Kept]:
         value = run.results.get("forward0")
         if run.failure is None:
             break
-    if not isinstance(value, (tuple, list)) or not c.output or isinstance(value, Opaque):
+    if not (is_tuple(value) or is_list(value)) or not c.output:
         return []
     position = c.output[0][1]
     return [Kept(f"forward/{i}") for i in range(len(value)) if i != position]
 
 
-def _backward_arguments(c: Convention, function: Function, kept: list[Kept]) -> Iterator[Arguments]:
+def backward_arguments(c: Convention, function: Function, kept: list[Kept]) -> Iterator[Arguments]:
     """Ways to call one function of the backward pass, likeliest first."""
     choices: list[tuple[str, list[Argument | None]]] = []
     error = Written("error", ROLE["error"].ways[0])
@@ -796,9 +789,7 @@ def _backward_arguments(c: Convention, function: Function, kept: list[Kept]) -> 
         elif name in forward and not _suggests_error(name):
             options.append(forward[name])
         options += _choices(function, name, constructor=False)
-        if c.target.is_class and i == 0 and not CACHE.fullmatch(name):
-            options.insert(0, error)
-        elif _suggests_error(name):
+        if (c.target.is_class and i == 0 and not CACHE.fullmatch(name)) or _suggests_error(name):
             options.insert(0, error)
         elif not has_error and not c.target.is_class:
             options.append(error)
@@ -864,7 +855,7 @@ def _backward_only(
             continue
         for bias in biases[:3]:
             c = Convention(target, data, data, weight, bias)
-            every = [list(_backward_arguments(c, f, [])) for f in target.backward]
+            every = [list(backward_arguments(c, f, [])) for f in target.backward]
             for combination in itertools.islice(_joint(every), 12):
                 trial = _with_backward_abilities(replace(c, backward=combination))
                 outcome = places.find_places(trial, sandbox)

@@ -1,1 +1,1 @@
-"""Known mistakes as rewritings of the right pass, and the search for the one that explains a result."""
+"""Known mistakes as rewritings of the right pass, and the search for the one that explains."""

@@ -12,6 +12,8 @@ from convgrad.check.mistakes.table import MISTAKES
 from convgrad.check.nest import nest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from convgrad.check.mistakes.mistake import Rewrite
     from convgrad.check.nest import Nest
 
@@ -35,7 +37,9 @@ def explain(evidence: Evidence) -> Explanation | None:
     """The first known mistake, or pair, that reproduces the results on all probes."""
     known = [m for m in MISTAKES if evidence.which in m.passes]
     known.sort(
-        key=lambda m: not re.search(m.looks_like, evidence.text, re.S) if m.looks_like else False
+        key=lambda m: (
+            not re.search(m.looks_like, evidence.text, re.DOTALL) if m.looks_like else False
+        )
     )
     for mistake in known:
         for word, rewrite in mistake.variants:
@@ -46,7 +50,7 @@ def explain(evidence: Evidence) -> Explanation | None:
     return _explain_by_pair(known, evidence)
 
 
-def _applied(rewrite: Rewrite, evidence: Evidence):  # noqa: ANN202
+def _applied(rewrite: Rewrite, evidence: Evidence) -> Callable[[Nest], Nest | None]:
     return lambda nest: rewrite(nest, evidence)
 
 
@@ -74,7 +78,7 @@ def _explain_by_pair(known: list[Mistake], evidence: Evidence) -> Explanation | 
     return None
 
 
-def _both(first: Rewrite, second: Rewrite, evidence: Evidence):  # noqa: ANN202
+def _both(first: Rewrite, second: Rewrite, evidence: Evidence) -> Callable[[Nest], Nest | None]:
     def rewrite(nest: Nest) -> Nest | None:
         once = first(nest, evidence)
         return None if once is None else second(once, evidence)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convgrad.check.conventions.roles import RATE
-from convgrad.check.layout import arrange, parts_of, restore
+from convgrad.check.layout import arrange, restore
 from convgrad.check.nest import nest_of, triples, truth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from convgrad.check.mistakes.mistake import Evidence, Rewrite
     from convgrad.check.nest import Array, Nest
@@ -63,19 +63,19 @@ def always(
     change: Callable[[Nest], Nest | None], word: str = ""
 ) -> tuple[tuple[str, Rewrite], ...]:
     """A change of the whole pass as the only variant."""
-    return ((word, lambda nest, evidence: change(nest)),)
+    return ((word, lambda nest, _: change(nest)),)
 
 
 def result(step: Callable[[Nest, Array], Array], word: str = "") -> tuple[tuple[str, Rewrite], ...]:
     """A change of the finished array as the only variant."""
-    return ((word, lambda nest, evidence: nest.then(lambda a: step(nest, a))),)
+    return ((word, lambda nest, _: nest.then(lambda a: step(nest, a))),)
 
 
 def raises_when(
     condition: Callable[[Nest], bool], word: str = ""
 ) -> tuple[tuple[str, Rewrite], ...]:
     """The pass, except that it raises under a condition."""
-    return ((word, lambda nest, evidence: replace(nest, raises=condition(nest))),)
+    return ((word, lambda nest, _: replace(nest, raises=condition(nest))),)
 
 
 # -------------------------------------------------------------------------------- crop, padding
@@ -145,7 +145,7 @@ def reached_end(nest: Nest, axis: int) -> int:
 
 
 def crop_to_reached(nest: Nest, axis: int) -> Nest:
-    """dx is given the size that the windows reach, padding taken off at both ends."""
+    """Dx is given the size that the windows reach, padding taken off at both ends."""
     pads = nest.sizes.pads[axis]
     return with_crop(nest, axis, slice(pads[0], reached_end(nest, axis) - pads[1]))
 
@@ -310,22 +310,19 @@ def last_position(nest: Nest) -> Nest:
 
 def _last_o(rows: Array) -> Array:
     """For every position, only the last output whose window covers it."""
-    outputs = rows.any(axis=1)
-    last = outputs.shape[0] - 1 - np.argmax(outputs[::-1], axis=0)
-    o = np.arange(outputs.shape[0])[:, None, None]
-    return rows * (o == last)
+    return _keep_last(rows, axis=0)
 
 
 def last_tap(nest: Nest) -> Nest:
     """Every tap overwrites the one before."""
+    return replace(nest, rows=_keep_last(nest.rows, 1), columns=_keep_last(nest.columns, 1))
 
-    def keep(rows: Array) -> Array:
-        taps = rows.any(axis=0)
-        last = taps.shape[0] - 1 - np.argmax(taps[::-1], axis=0)
-        t = np.arange(taps.shape[0])[None, :, None]
-        return rows * (t == last)
 
-    return replace(nest, rows=keep(nest.rows), columns=keep(nest.columns))
+def _keep_last(rows: Array, axis: int) -> Array:
+    """For every position, only the triples with the largest output (0) or tap (1)."""
+    number: Array = np.indices(rows.shape)[axis]
+    largest: Array = np.max(np.where(rows > 0, number, -1), axis=(0, 1))
+    return rows * (number == largest)
 
 
 def last_channel(nest: Nest, a: Array) -> Array:
@@ -494,7 +491,7 @@ def updated_weights(sign: int, *, mean: bool) -> Rewrite:
 
 
 def weight_gradient(nest: Nest, evidence: Evidence) -> Nest | None:
-    """dw is given back where dx belongs."""
+    """Dw is given back where dx belongs."""
     c = evidence.convention
 
     def step(a: Array) -> Array:
@@ -509,12 +506,6 @@ def weight_gradient(nest: Nest, evidence: Evidence) -> Nest | None:
 # ------------------------------------------------------------------------------------ axes mixed
 
 
-def _permutations(layout: str) -> Iterator[str]:
-    letters = "".join(c for part in parts_of(layout) for c in part if c != "1")
-    for order in itertools.permutations(letters):
-        yield "".join(order)
-
-
 def reread(array: Array, axes: str, layout: str, order: str) -> Array:
     """The array's memory in someone's layout, read as if its axes came in another order."""
     memory = arrange(array, axes, layout)
@@ -525,14 +516,8 @@ def reread(array: Array, axes: str, layout: str, order: str) -> Array:
     return again.reshape(array.shape)
 
 
-def _is_same(array: Array, axes: str, layout: str, order: str) -> bool:
-    letters = "".join(c for part in parts_of(layout) for c in part if c != "1")
-    del array, axes
-    return order == letters
-
-
 def error_reread(order: str) -> Rewrite:
-    """The error, in its own order or moved to another, is reshaped where its axes had to be moved."""
+    """The error, perhaps moved to another order, is reshaped where its axes had to be moved."""
     memory, _, order = order.rpartition(":")
 
     def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:

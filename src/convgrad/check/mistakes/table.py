@@ -14,6 +14,8 @@ from convgrad.check.mistakes import rewritings as r
 from convgrad.check.mistakes.mistake import Evidence, Mistake, agree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from convgrad.check.nest import Array, Nest, Pass
 
 ALL: tuple[Pass, ...] = ("forward", "dx", "dw", "db")
@@ -21,19 +23,44 @@ BACK: tuple[Pass, ...] = ("dx", "dw", "db")
 PRODUCTS: tuple[Pass, ...] = ("dx", "dw")
 
 
-def _scale(factor: str) -> tuple[tuple[str, r.Rewrite], ...]:
-    factors = {
-        "batch": lambda nest: nest.sizes.batch,
-        "positions": lambda nest: nest.sizes.output[0] * nest.sizes.output[1],
-        "batch and positions": lambda nest: (
-            nest.sizes.batch * nest.sizes.output[0] * nest.sizes.output[1]
-        ),
-        "taps": lambda nest: nest.sizes.kernel[0] * nest.sizes.kernel[1],
-        "filters": lambda nest: nest.sizes.filters,
-        "half": lambda nest: 2,
-    }
-    of = factors[factor]
-    return r.result(lambda nest, a: a / of(nest), factor)
+def _samples(nest: Nest) -> int:
+    return nest.sizes.batch
+
+
+def _positions(nest: Nest) -> int:
+    return nest.sizes.output[0] * nest.sizes.output[1]
+
+
+def _samples_and_positions(nest: Nest) -> int:
+    return _samples(nest) * _positions(nest)
+
+
+def _taps(nest: Nest) -> int:
+    return nest.sizes.kernel[0] * nest.sizes.kernel[1]
+
+
+def _filters(nest: Nest) -> int:
+    return nest.sizes.filters
+
+
+def _two(_: Nest) -> int:
+    return 2
+
+
+def _divided(by: Callable[[Nest], int], word: str) -> tuple[tuple[str, r.Rewrite], ...]:
+    return r.result(lambda nest, a: a / by(nest), word)
+
+
+def _constant(number: int) -> Callable[[Nest, int], int]:
+    return lambda _, __: number
+
+
+def _zeros(_: Nest, a: Array) -> Array:
+    return np.zeros_like(a)
+
+
+def _negative(_: Nest, a: Array) -> Array:
+    return -a
 
 
 def _is_low_precision(evidence: Evidence) -> bool:
@@ -64,17 +91,17 @@ def _relative(actual: Array, expected: Array) -> float:
 
 
 def _is_zero(evidence: Evidence) -> bool:
-    return all(not c.crashed and not np.any(c.actual) for c in evidence.cases)
+    return all(not c.crashed and not np.any(np.asarray(c.actual)) for c in evidence.cases)
 
 
 def _bias_summed_elsewhere(evidence: Evidence) -> bool:
-    """db is a sum over some of the axes, in any order, or one entry of such a sum."""
+    """Db is a sum over some of the axes, in any order, or one entry of such a sum."""
     wrong = [c for c in evidence.cases if not (c.is_right or c.crashed)]
     return bool(wrong) and all(_is_partial_sum(c.probe.dz, c.actual) for c in wrong)
 
 
 def _is_partial_sum(dz: Array, actual: object) -> bool:
-    import itertools  # noqa: PLC0415
+    import itertools
 
     found = np.sort(np.ravel(np.asarray(actual)))
     for count in range(4):
@@ -119,7 +146,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The array is made but never filled: only zeros come back.",
         "Give back the array that the loops add to.",
         "the whole sum",
-        r.result(lambda nest, a: np.zeros_like(a)),
+        r.result(_zeros),
         recognise=_is_zero,
         source=r"zeros",
     ),  # 2 of 79
@@ -129,7 +156,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The gradient is divided by the number of samples.",
         "Leave the division to the loss, or do it in one place only.",
         "1/N before the sum",
-        (*_scale("batch"),),
+        (*_divided(_samples, "batch"),),
         convention=True,
         source=r"/=?\s*\(?(n|N|m|batch\w*|\w*shape\[0\]|len\(\w+\))\b|mean",
     ),  # 9 of 79
@@ -199,7 +226,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "- p",
         (
             *r.on_each(r.shifted(r.before)),
-            *r.on_each(r.crop_from(lambda nest, axis: 0)),
+            *r.on_each(r.crop_from(_constant(0))),
             *r.raises_when(lambda nest: nest.sizes.pads != ((0, 0), (0, 0)), "raises with padding"),
         ),
         source=r"pad|return",
@@ -211,8 +238,8 @@ MISTAKES: tuple[Mistake, ...] = (
         "Use the layer's padding.",
         "- p",
         (
-            *(("crop by 1", w) for _, w in r.on_each(r.crop_from(lambda nest, axis: 1))),
-            *(("crop by 2", w) for _, w in r.on_each(r.crop_from(lambda nest, axis: 2))),
+            *(("crop by 1", w) for _, w in r.on_each(r.crop_from(_constant(1)))),
+            *(("crop by 2", w) for _, w in r.on_each(r.crop_from(_constant(2)))),
             *(
                 ("shift by 1", w)
                 for _, w in r.on_each(r.shifted(lambda nest, axis: r.before(nest, axis) - 1))
@@ -245,7 +272,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "rotation-unwanted",
         ("dx",),
-        "The kernel is turned by 180 degrees although the window is scattered, which needs no turn.",
+        "The kernel is turned by 180 degrees although the window is scattered, which needs no turn.",  # noqa: E501
         "Add w itself into the window: s·o + t already runs forward.",
         "w at tap t",
         (*r.always(r.rotate_weights),),
@@ -450,7 +477,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The sign is wrong.",
         "Take the minus away.",
         "the whole sum",
-        (*r.result(lambda nest, a: -a),),
+        (*r.result(_negative),),
         source=r"-=|=\s*-|-\s*np",
     ),
     Mistake(
@@ -460,11 +487,11 @@ MISTAKES: tuple[Mistake, ...] = (
         "Sum over the positions.",
         "sum over o",
         (
-            *_scale("positions"),
-            *_scale("batch and positions"),
-            *_scale("taps"),
-            *_scale("half"),
-            *_scale("filters"),
+            *_divided(_positions, "positions"),
+            *_divided(_samples_and_positions, "batch and positions"),
+            *_divided(_taps, "taps"),
+            *_divided(_two, "half"),
+            *_divided(_filters, "filters"),
         ),
         source=r"mean|/",
     ),
@@ -573,7 +600,7 @@ MISTAKES: tuple[Mistake, ...] = (
 
 
 def _without(nest: Nest, *, last: bool) -> Nest:
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
     dz = nest.dz.copy()
     if nest.sizes.filters > 1:

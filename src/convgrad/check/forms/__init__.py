@@ -1,0 +1,1 @@
+"""The forms of a report: text, JSON, a page, JUnit XML, a lesson."""

@@ -1,0 +1,51 @@
+"""Words that every form of the report shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convgrad.check.nest import PASSES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convgrad.check.nest import Array, Pass
+    from convgrad.check.report import FileReport, PassReport
+
+MARKS = {
+    "right": "✓",
+    "right up to a convention": "≈",
+    "wrong": "✗",
+    "not computed": "–",
+    "crashes": "!",
+    "unexplained": "?",
+}
+LABELS: dict[Pass, str] = {"forward": "forward", "dx": "dx", "dw": "dw", "db": "db"}
+
+
+def numbers(array: Array, limit: int = 40) -> str:
+    """An array on a few lines, cut where it is large."""
+    import numpy as np
+
+    if array.size > limit:
+        shape = "×".join(map(str, array.shape))
+        return f"{shape} numbers, starting {np.array2string(array.ravel()[:8], separator=', ')}"
+    trimmed = array.reshape([n for n in array.shape if n != 1] or [1])
+    return np.array2string(trimmed, separator=", ", max_line_width=90, precision=6)
+
+
+def summary(reports: Sequence[FileReport]) -> dict[str, int]:
+    """How many passes are right, wrong, and how many files have none."""
+    passes = [p for r in reports for p in r.passes]
+    return {
+        "files": len(reports),
+        "passes": len(passes),
+        "right": sum(p.is_right for p in passes),
+        "wrong": sum(not p.is_right for p in passes),
+        "without a verdict": sum(bool(r.error) for r in reports),
+    }
+
+
+def headline(report: PassReport) -> str:
+    """One line for one pass: the verdict of every gradient."""
+    return "  ".join(f"{LABELS[p]} {report.verdicts.get(p, 'not computed')}" for p in PASSES)

@@ -1,0 +1,212 @@
+"""convgrad check: is a backward pass right, and if not, which index is wrong."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convgrad.errors import ConvgradError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from convgrad.check.checker import Options
+    from convgrad.check.report import FileReport
+    from convgrad.cli.command import Subparsers
+
+EXAMPLES = r"""
+examples:
+  convgrad check my_layers.py
+  convgrad check my_layers.py:Conv2D --stride 2
+  convgrad check submissions/*.py --junit results.xml
+  convgrad check --equation 'dx[i] = sum(t) dz[i-t] * w[t]' --forward 'z[o] = sum(t) x[o+t] * w[t]'
+
+exit codes:
+  0  every pass that was found is right (or right up to a convention)
+  1  at least one gradient is wrong, crashes or is unexplained
+  2  a wrong call, or a file in which nothing could be checked
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command to the program."""
+    import argparse
+
+    parser = subparsers.add_parser(
+        "check",
+        help="check someone's backward pass and name the mistake",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE[:NAME]", help="Python files or notebooks")
+    group = parser.add_argument_group("equations")
+    group.add_argument("--equation", metavar="TEXT", help="an equation, in LaTeX or as text")
+    group.add_argument(
+        "--forward", metavar="TEXT", help="the forward pass that the equation belongs to"
+    )
+    group = parser.add_argument_group("the layer (by default many, one feature at a time)")
+    for name, words in (
+        ("stride", "only layers with this stride"),
+        ("padding", "only layers with this padding"),
+        ("dilation", "only layers with this dilation"),
+        ("groups", "only layers with so many groups"),
+        ("batch", "only layers with so many samples"),
+        ("channels", "only layers with so many channels"),
+        ("filters", "only layers with so many filters"),
+    ):
+        group.add_argument(f"--{name}", type=int, metavar="N", help=words)
+    group.add_argument("--kernel", metavar="3x3", help="only layers with this kernel")
+    group.add_argument("--input-size", metavar="8x9", help="only layers with this input")
+    group = parser.add_argument_group("the calling convention (by default found by trial)")
+    group.add_argument("--layout", metavar="NCHW", help="axes of the input, such as NHWC or CHW")
+    group.add_argument("--weights-layout", metavar="KCHW", help="axes of the weights, such as HWCK")
+    group.add_argument("--bias-layout", metavar="K", help="axes of the bias, such as 1K or 111K")
+    group.add_argument("--forward-name", metavar="NAME", help="the forward method or function")
+    group.add_argument("--backward-name", metavar="NAME", help="the backward method")
+    group.add_argument(
+        "--run-module", action="store_true", help="run the file's top level, not only definitions"
+    )
+    group = parser.add_argument_group("limits")
+    group.add_argument("--seconds", type=float, default=5.0, help="for one call (default 5)")
+    group.add_argument("--total", type=float, default=60.0, help="for one file (default 60)")
+    group.add_argument("--memory", type=int, default=3072, metavar="MB", help="(default 3072)")
+    group = parser.add_argument_group("the report")
+    group.add_argument("--teach", action="store_true", help="from the verdict to the derivation")
+    group.add_argument("--json", action="store_true", help="print JSON (see docs/check.md)")
+    group.add_argument("--html", metavar="FILE", help="write one self-contained page")
+    group.add_argument("--junit", metavar="FILE", help="write JUnit XML")
+    group.add_argument("--brief", action="store_true", help="only the table")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check; 0 where everything is right, 1 where something is wrong, 2 where nothing was found."""
+    if arguments.equation is not None:
+        return _check_equation(arguments)
+    if not arguments.files:
+        raise ConvgradError("nothing to check", mend="name a file, or give --equation")
+    reports = _check_files(arguments)
+    _write(arguments, reports)
+    if any(not p.is_right for r in reports for p in r.passes):
+        return 1
+    return 2 if any(r.error for r in reports) else 0
+
+
+def _check_files(arguments: argparse.Namespace) -> list[FileReport]:
+    from convgrad.check.checker import check_file
+
+    options = _options(arguments)
+    reports: list[FileReport] = []
+    several = len(arguments.files) > 1 and sys.stderr.isatty()
+    for number, text in enumerate(arguments.files, start=1):
+        path, name = _split(text)
+        if several:
+            sys.stderr.write(f"\r\x1b[K{number}/{len(arguments.files)} {path}")
+            sys.stderr.flush()
+        reports.append(check_file(path, name, options))
+    if several:
+        sys.stderr.write("\r\x1b[K")
+    return reports
+
+
+def _split(text: str) -> tuple[Path, str | None]:
+    path, separator, name = text.rpartition(":")
+    if separator and name.isidentifier() and not Path(text).exists():
+        return Path(path), name
+    return Path(text), None
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    from convgrad.check.checker import Options
+    from convgrad.check.conventions.wishes import Wishes
+    from convgrad.check.sandbox import Limits
+
+    if arguments.seconds <= 0 or arguments.total <= 0 or arguments.memory < 256:
+        raise ConvgradError("limits are positive", expected="--memory of at least 256 MB")
+    wishes = Wishes(
+        arguments.layout,
+        arguments.weights_layout,
+        arguments.bias_layout,
+        forward=arguments.forward_name,
+        backward=arguments.backward_name,
+        layer=_layer(arguments),
+    )
+    limits = Limits(arguments.seconds, arguments.total, arguments.memory * 2**20)
+    return Options(wishes, limits, arguments.run_module)
+
+
+def _layer(arguments: argparse.Namespace) -> dict[str, object]:
+    """The sizes that the user has fixed, as fields of the probes' layer."""
+    fixed: dict[str, object] = {}
+    for name in ("batch", "channels", "filters", "groups"):
+        if getattr(arguments, name) is not None:
+            fixed[name] = _positive(name, getattr(arguments, name))
+    for name in ("stride", "dilation"):
+        if getattr(arguments, name) is not None:
+            fixed[name] = (_positive(name, getattr(arguments, name)),) * 2
+    if arguments.padding is not None:
+        if arguments.padding < 0:
+            raise ConvgradError(f"--padding {arguments.padding}", expected="0 or more")
+        fixed["pads"] = ((arguments.padding,) * 2,) * 2
+    for name, text in (("kernel", arguments.kernel), ("size", arguments.input_size)):
+        if text is not None:
+            fixed[name] = _pair(name, text)
+    return fixed
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise ConvgradError(f"--{name} {value}", expected="1 or more")
+    return value
+
+
+def _pair(name: str, text: str) -> tuple[int, int]:
+    try:
+        numbers = [int(part) for part in text.split("x")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in {1, 2} or min(numbers) < 1:
+        raise ConvgradError(f"--{name} {text}", expected="a size, such as 3 or 3x5")
+    return numbers[0], numbers[-1]
+
+
+def _write(arguments: argparse.Namespace, reports: Sequence[FileReport]) -> None:
+    from convgrad.check.forms.data import write_json
+    from convgrad.check.forms.junit import write_junit
+    from convgrad.check.forms.lesson import write_lesson
+    from convgrad.check.forms.page import write_page
+    from convgrad.check.forms.text import write_text
+
+    if arguments.html:
+        _write_file(arguments.html, write_page(reports))
+    if arguments.junit:
+        _write_file(arguments.junit, write_junit(reports))
+    if arguments.json:
+        sys.stdout.write(write_json(reports))
+    else:
+        write_text(reports, sys.stdout, details=not arguments.brief)
+    if arguments.teach and not arguments.json:
+        sys.stdout.write(write_lesson(reports))
+
+
+def _write_file(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConvgradError(f"cannot write {path}", got=str(error)) from None
+
+
+def _check_equation(arguments: argparse.Namespace) -> int:
+    import json
+
+    from convgrad.check.equations import check_equation
+
+    report = check_equation(arguments.equation, arguments.forward)
+    if arguments.json:
+        sys.stdout.write(json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(f"{report}\n")
+    return 0 if report.is_right else 1

@@ -1,0 +1,123 @@
+"""Equations from the wild are judged with the reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from convgrad.check.equations import check_equation
+from convgrad.errors import ConvgradError, ParseError
+
+SEED_FORWARD = (
+    r"z^l_{i,j,k} = \sum_{c} \sum_{m} \sum_{n} x^{l - 1}_{i + m - 1,j + n - 1,c}"
+    r" \cdot w^l_{m,n,c,k}"
+)
+SEED_7 = (
+    r"\begin{align} \delta^l_{m,n,u} &= \sum_{k} \sum_a \sum_b \delta^{l + 1}_{m - a + 1,n - b + 1,k}"  # noqa: E501
+    r" \cdot w^{l + 1}_{a,b,u,k}.\label{eq:final1}\tag{7} \end{align}"
+)
+SEED_8 = SEED_7.replace("a,b,u,k", "a,b,k,u").replace("{7}", "{8}")
+
+
+@pytest.mark.parametrize("forward", [SEED_FORWARD, None])
+def test_seed_equation_7_is_right_for_stride_1(forward):
+    report = check_equation(SEED_7, forward)
+    assert report.verdict == "right under a condition"
+    assert report.conditions == ("stride 1", "no padding")
+    assert "indices count from 1" in report.notes
+
+
+@pytest.mark.parametrize("forward", [SEED_FORWARD, None])
+def test_seed_equation_8_exchanges_two_subscripts_of_the_weights(forward):
+    report = check_equation(SEED_8, forward)
+    assert report.verdict == "wrong"
+    assert report.reason.startswith("subscripts 3 and 4 of w^l+1 are exchanged")
+    assert report.correction == "w^l+1[a, b, u, k] instead of w^l+1[a, b, k, u]"
+
+
+def test_seed_equation_8_is_right_where_the_forward_pass_stores_the_weights_so():
+    forward = SEED_FORWARD.replace("m,n,c,k", "m,n,k,c")
+    assert check_equation(SEED_8, forward).verdict == "right under a condition"
+
+
+def test_jefkine_is_right_for_one_channel_and_stride_1():
+    text = (
+        r"\frac{\partial E}{\partial x^l_{i^{\prime},j^{\prime}}} = \sum_{m=0}^{k_1-1}"
+        r" \sum_{n=0}^{k_2-1} \delta^{l+1}_{i^{\prime}-m,j^{\prime}-n} w^{l+1}_{m,n}"
+        r" f'\left(x^l_{i^{\prime},j^{\prime}}\right)"
+    )
+    report = check_equation(text)
+    assert report.gradient == "dx"
+    assert report.verdict == "right under a condition"
+    assert report.conditions == ("stride 1", "no padding", "one channel", "one filter")
+
+
+def test_jefkine_weight_gradient():
+    text = (
+        r"\frac{\partial E}{\partial w^l_{m',n'}} = \sum_{i=0}^{H-k_1} \sum_{j=0}^{W-k_2}"
+        r" \delta^{l}_{i,j} o^{l-1}_{i+m',j+n'}"
+    )
+    report = check_equation(text)
+    assert (report.gradient, report.verdict) == ("dw", "right under a condition")
+
+
+def test_the_tensor_compiler_multiplies_by_the_stride():
+    text = "d_I(n, c, h, w) +=! d_O(n, k, sh * h - r_kh, sw * w - r_kw) * W(k, c, r_kh, r_kw)"
+    report = check_equation(text)
+    assert report.verdict == "wrong"
+    assert "multiplies where it must divide" in report.reason
+    assert "right only for stride 1" in report.conditions
+    assert "(h - r_kh) / sh" in report.correction
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dx[n,c,i] = sum(k,t) dz[n,k,(i + p - t)/s] * w[k,c,t]",
+        "dx[n,c,i] = sum(k,o,t if s*o + t == i + p) dz[n,k,o] * w[k,c,t]",
+        "dx[m,u,y] = sum(f,a) w[f,u,a] * delta[m,f,(y - a + p)/s]",
+        "dw[k,c,t] = sum(n,o) dz[n,k,o] * x[n,c,s*o + t - p]",
+        "db[k] = sum(n,o) dz[n,k,o]",
+        r"\frac{\partial J}{\partial b_k} = \sum_i \sum_j \delta_{i,j,k}",
+    ],
+)
+def test_right_equations_are_right(text):
+    assert check_equation(text).verdict == "right"
+
+
+def test_a_rotated_kernel_needs_a_padded_error():
+    text = r"\delta^l_{i,j} = \sum_m \sum_n \delta^{l+1}_{i+m,j+n} \text{rot}_{180^\circ}\left(w^{l+1}\right)_{m,n}"  # noqa: E501
+    report = check_equation(text)
+    assert report.verdict == "right under a condition"
+    assert "full correlation" in report.conditions[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "correction"),
+    [
+        ("dx[i] = sum(t) dz[i + t] * w[t]", "dz[i - t] instead of dz[i + t]"),
+        ("dw[t] = sum(o) dz[o] * x[o - t]", "x[o + t] instead of x[o - t]"),
+        ("dx[n,c,i] = sum(k,t) dz[n,k,i - t] * w[c,k,t]", "w[k, c, t] instead of w[c, k, t]"),
+    ],
+)
+def test_the_wrong_subscript_is_named(text, correction):
+    report = check_equation(text)
+    assert report.verdict == "wrong"
+    assert report.correction.removeprefix("w^") == correction
+
+
+@pytest.mark.parametrize(
+    "text", ["dx[i] =", "nonsense", "dx[i] = sum(t) dz[i - t] * w[t] + 3", r"\delta_{i"]
+)
+def test_texts_that_are_no_equations_say_where(text):
+    with pytest.raises(ParseError) as error:
+        check_equation(text)
+    assert "column" in str(error.value)
+
+
+def test_factors_that_are_no_backward_pass_are_refused():
+    with pytest.raises(ConvgradError, match="not those of a backward pass"):
+        check_equation("dx[i] = sum(t) q[i - t] * r[t]")
+
+
+def test_the_report_is_plain_data():
+    assert check_equation("db[k] = sum(n,o) dz[n,k,o]").as_json()["version"] == 1
