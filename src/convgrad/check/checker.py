@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from convgrad.check.conventions.wishes import Wishes
+from convgrad.check.double import find_double, judge_double
 from convgrad.check.judge import judge
 from convgrad.check.report import FileReport, PassReport
 from convgrad.check.sandbox import Code, Limits, Sandbox
@@ -53,4 +54,7 @@ def check_file(
     reports: list[PassReport] = []
     with Sandbox(code, options.limits) as sandbox:
         reports += [judge(target, source, sandbox, options.wishes) for target in targets]
+        if name is None:
+            twice = [judge_double(f, source, sandbox) for f in find_double(source)]
+            reports += [report for report in twice if report is not None]
     return FileReport(str(path), tuple(reports), seconds=time.monotonic() - started)
