@@ -23,7 +23,7 @@ from convgrad.algebra.expression import Access, Equation, Tensor, Term
 from convgrad.algebra.windows import derive_by_windows
 from convgrad.exact.proof import prove_gradient
 from convgrad.files import write_text
-from convgrad.notation.compose import compose, compose_condition
+from convgrad.notation.compose import compose, compose_condition, compose_size
 from convgrad.notation.conventions import JEFKINE, SEED, convention
 from convgrad.notation.latex import latex
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parent / "seed.md"
 
-STRIDE_ONE = {"sh": 1, "sw": 1, "dh": 1, "dw": 1, "ph": 0, "pw": 0}
+STRIDE_ONE = {"s_h": 1, "s_w": 1, "d_h": 1, "d_w": 1, "p_h": 0, "p_w": 0}
 """The answer's case: stride 1, no padding, no dilation; all other sizes stay letters."""
 
 
@@ -62,7 +62,7 @@ def equation_eight() -> Equation:
     """The answer's equation (8) as written, counted from 0, with the shapes that w and dz have."""
     return parse(
         "dx[m,n,u] = sum(k,a,b) dz[m-a,n-b,k] * w[a,b,k,u] "
-        "for m < Ih, n < Iw, u < C, k < K, a < Th, b < Tw with dz[Oh,Ow,K], w[Th,Tw,C,K]",
+        "for m < I_h, n < I_w, u < C, k < K, a < T_h, b < T_w with dz[O_h,O_w,K], w[T_h,T_w,C,K]",
         zero_outside=False,
     )
 
@@ -107,7 +107,6 @@ def what_does_not_hold() -> list[str]:
     missing = missing_conditions(eight)
     kernel = [f"`{c}` for `{a}`" for a, c in missing if a.tensor.name == "w"]
     error = [f"`{c}`" for a, c in missing if a.tensor.name == "dz"]
-    square = {"Ih": 5, "Iw": 5, "C": 2, "K": 2, "Th": 2, "Tw": 2, "Oh": 4, "Ow": 4}
     guarded = parse(
         str(eight) + " for m < 5, n < 5, u < 2, k < 2, a < 2, b < 2 with dz[4,4,2], w[2,2,2,2]"
     )
@@ -124,9 +123,9 @@ def what_does_not_hold() -> list[str]:
         "that no element outside is read: " + "; ".join(kernel) + ". With C and K different one "
         "of them fails: k leaves the range of the third subscript as soon as K > C, u that of the "
         "fourth as soon as C > K.",
-        f"With C = K = {square['C']} nothing is read outside, and it is still wrong: "
-        f"{proof}. It is right only if $w$ stands for a new array whose last two axes were "
-        "exchanged beforehand, and then the equation holds.",
+        f"With C = K = 2 nothing is read outside, and it is still wrong: "
+        f"{proof}. It would hold for a new array in place of $w$ whose last two axes were "
+        "exchanged beforehand.",
         "**The range of the error is missing.** In (1) to (8) the error is read at "
         "$m - a + 1$, $n - b + 1$, also where the output has no such entry. The condition that "
         "the engine leaves behind when it solves for the output index is "
@@ -190,8 +189,8 @@ def correlation() -> list[str]:
         f"$$ {latex(compose(found.kernel, way))} $$",
         "the kernel turned by 180 degrees in each plane, its channel and filter axes exchanged, "
         "the input gradient is the cross-correlation of the error, padded by "
-        f"{' and '.join(f'${size}$' for size in found.padding)} zeros, with $v$, whose depth is "
-        "the number of filters K:",
+        f"{' and '.join(f'${latex(compose_size(size))}$' for size in found.padding)} zeros, with "
+        "$v$, whose depth is the number of filters K:",
         f"$$ {latex(compose(found.gradient, way))} $$",
         "The sum runs over the whole depth, so the third dimension of the window does not move: "
         "that is the 3D cross-correlation, with C filters of depth K.",

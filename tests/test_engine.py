@@ -179,7 +179,8 @@ def letters_of(layer):
             axis.before,
             axis.after,
         )
-        found |= {f"{letter}{suffix}": v for letter, v in zip("IOTsdpq", values, strict=True)}
+        tail = f"_{suffix}" if suffix else ""
+        found |= {f"{letter}{tail}": v for letter, v in zip("IOTsdpq", values, strict=True)}
     return found
 
 

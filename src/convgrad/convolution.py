@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import prod
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from convgrad.axis import Axis
 from convgrad.errors import LayerError
+
+if TYPE_CHECKING:
+    from convgrad.explain.content import Explanation
 
 Each = int | Sequence[int]
 """One number for every axis, or one for each."""
@@ -222,6 +225,35 @@ class Convolution:
             Pass(products, itemsize * (z + x + w)),
             Pass(0, itemsize * (z + b) if b else 0),
         )
+
+    def explain(
+        self, *, steps: bool = False, code: bool = True, notation: str = "framework"
+    ) -> Explanation:
+        """The equations of the layer's backward pass, why they hold, an example and code.
+
+        Args:
+            steps: whether the derivations are shown step by step.
+            code: whether NumPy code is shown.
+            notation: "framework", "seed" or "jefkine".
+
+        Returns: an explanation that prints itself, and shows itself in a notebook.
+
+        >>> text = str(Convolution(8, 1, 1, 3).explain(code=False))
+        >>> print(text.splitlines()[0])
+        The backward pass of Convolution 1x8 -> 1x6, kernel 3
+        """
+        from convgrad.explain.content import Explanation
+        from convgrad.notation.conventions import convention
+
+        return Explanation(self, convention(notation), steps, code)
+
+    def _repr_latex_(self) -> str:
+        """What a notebook shows where it shows no HTML: the four equations."""
+        return self.explain().latex()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.explain(code=False).html_fragment()
 
     def __str__(self) -> str:
         kind = "Transposed convolution" if self.transposed else "Convolution"

@@ -201,7 +201,7 @@ def signed(size: Polynomial, name: str) -> str:
 
 
 def _bracketed(text: str) -> str:
-    return text if text.isalnum() else f"({text})"
+    return text if text.isidentifier() or text.isdigit() else f"({text})"
 
 
 def _lowest(terms: dict[str, Polynomial], constant: Polynomial, divisor: Polynomial) -> Affine:

@@ -102,6 +102,12 @@ class Derivation:
     def __str__(self) -> str:
         return "\n".join(map(str, self.steps))
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from convgrad.notation.notebook import derivation_html
+
+        return derivation_html(self)
+
 
 def differentiate(
     equation: Equation, wrt: str, *, adjoint: str = "", gradient: str = ""

@@ -129,7 +129,8 @@ class Divides:
 
     def __str__(self) -> str:
         modulus = str(self.modulus)
-        return f"({self.value}) % {modulus if modulus.isalnum() else f'({modulus})'} == 0"
+        plain = modulus.isidentifier() or modulus.isdigit()
+        return f"({self.value}) % {modulus if plain else f'({modulus})'} == 0"
 
 
 @dataclass(frozen=True)
@@ -191,8 +192,8 @@ class Term:
         names = ",".join(index.name for index in self.sums)
         if not self.conditions and not self.sums:
             return product
-        limits = f" if {', '.join(map(str, self.conditions))}" if self.conditions else ""
-        return f"sum({names}{limits}) {product}"
+        limits = f"if {', '.join(map(str, self.conditions))}" if self.conditions else ""
+        return f"sum({' '.join(filter(None, (names, limits)))}) {product}"
 
 
 @dataclass(frozen=True)
@@ -334,6 +335,12 @@ class Equation:
 
     def __str__(self) -> str:
         return f"{self.left} = {sum_text(self.terms)}"
+
+    def _repr_latex_(self) -> str:
+        """What a notebook shows."""
+        from convgrad.notation.notebook import equation_latex
+
+        return equation_latex(self)
 
 
 def sum_text(terms: Iterable[Term]) -> str:

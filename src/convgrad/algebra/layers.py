@@ -61,8 +61,8 @@ def passes(layer: Convolution, *, symbolic: bool = False) -> Passes:
 
     Args:
         layer: the layer.
-        symbolic: whether the sizes are letters (s, d, p, T, O, I with the axis) and not the
-            layer's numbers. The batch N is a letter always.
+        symbolic: whether the sizes are letters (s, d, p, T, O, I; s_h for the axis h) and not
+            the layer's numbers. The batch N is a letter always.
 
     >>> from convgrad.convolution import Convolution
     >>> layer = Convolution(32, 3, 20, 5, stride=2, padding=1)
@@ -121,7 +121,8 @@ class _Axis:
 
 def _axes(layer: Convolution, symbolic: bool) -> tuple[_Axis, ...]:
     def letters(suffix: str) -> _Axis:
-        return _Axis(suffix, *(Polynomial.letter(f"{name}{suffix}") for name in "IOTsdpq"))
+        tail = f"_{suffix}" if suffix else ""
+        return _Axis(suffix, *(Polynomial.letter(name + tail) for name in "IOTsdpq"))
 
     suffixes = axis_suffixes(layer.rank)
     if symbolic:

@@ -68,8 +68,11 @@ def eliminate(
     preferred = frozenset(first)
     solvable = [index for index in term.sums if _known_sign(difference.coefficient(index.name))]
     if not solvable:
-        rest = () if not difference.terms and not difference.constant else (Zero(difference),)
-        return replace(term, conditions=(*term.conditions, *rest)), None
+        if not difference.terms and not difference.constant:
+            return term, None
+        leading = difference.terms[0][1] if difference.terms else difference.constant
+        stays = -difference if (-leading).is_nonnegative() else difference
+        return replace(term, conditions=(*term.conditions, Zero(stays))), None
 
     def cost(index: Index) -> tuple[bool, bool]:
         return index.name not in preferred, not _unit(difference.coefficient(index.name))

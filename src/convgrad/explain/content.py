@@ -21,6 +21,7 @@ from convgrad.notation.python import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from os import PathLike
 
     from convgrad.algebra.differentiate import Derivation
     from convgrad.convolution import Axis, Convolution
@@ -120,6 +121,44 @@ class Explanation:
             blocks += self._code()
         blocks += [Heading("Proof"), Paragraph(self.proof_text)]
         return Document(tuple(blocks))
+
+    def __str__(self) -> str:
+        from convgrad.explain.terminal import text
+
+        return text(self.document)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.html_fragment()
+
+    def html_fragment(self) -> str:
+        """The explanation as HTML without a page around it."""
+        from convgrad.explain.page import fragment
+
+        return fragment(self.document)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the explanation as one self-contained page.
+
+        Raises:
+            ConvgradError: where the file cannot be written.
+        """
+        from convgrad.explain.page import page
+        from convgrad.files import write_text
+
+        write_text(path, page(self.document))
+
+    def latex(self) -> str:
+        """The equations of all passes with this layer's numbers, aligned."""
+        from convgrad.notation.latex import latex
+
+        lines = [
+            latex(compose(equation, self._way(name))).replace(" = ", " &= ", 1)
+            for name, equations in self.equations(self.numbers).items()
+            for equation in equations
+        ]
+        joined = r" \\ ".join(lines)
+        return f"$$\\begin{{aligned}}{joined}\\end{{aligned}}$$"
 
     @property
     def proof_text(self) -> str:
@@ -257,6 +296,8 @@ def _phases_of_axis(layer: Convolution, axis: int) -> tuple[Phase, ...]:
     suffix = axis_suffixes(layer.rank)[axis]
     equation = passes(layer).dx[0].result
     kept = {f"{letter}{suffix}" for letter in "jiot"}
+    if not equation.terms:
+        return ()
     (term,) = equation.terms
     dz, w = term.accesses
 

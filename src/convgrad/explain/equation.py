@@ -39,6 +39,11 @@ class EquationExplanation:
         names = [self.wrt] if self.wrt else list(self.equation.inputs)
         return tuple(differentiate(self.equation, name) for name in names)
 
+    def __str__(self) -> str:
+        from convgrad.explain.terminal import text
+
+        return text(self.document)
+
     @cached_property
     def document(self) -> Document:
         """The explanation as a document."""

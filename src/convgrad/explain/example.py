@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
@@ -159,7 +159,9 @@ class _World:
     @cached_property
     def given(self) -> dict[str, Tensor]:
         equations = [*self.forward, *(e for part in self.gradients.values() for e in part)]
+        z = self.forward[-1].target.tensor
         tensors = {n: t for equation in equations for n, t in equation.inputs.items()}
+        tensors["dz"] = replace(z, name="dz")
         names = sorted((n for n in tensors if n not in self.defined), key="dz x w b".find)
         return {name: tensors[name] for name in names}
 

@@ -40,7 +40,7 @@ from convgrad.notation.layout import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_NAME = re.compile(r"(?P<letter>[^\W\d])(?P<suffix>\w*)(?P<primes>'*)$")
+_NAME = re.compile(r"(?P<letter>[^\W\d_])(?P<size>_?)(?P<suffix>\w*)(?P<primes>'*)$")
 _COMMA = Sign(",", tight=True)
 
 
@@ -72,14 +72,24 @@ def compose_condition(condition: Condition, way: Convention = FRAMEWORK) -> Row:
     return _Writer(way).condition(condition)
 
 
+def compose_size(size: Polynomial) -> Layout:
+    """A number or an expression in sizes as a formula."""
+    return _Writer(FRAMEWORK).size(size)
+
+
 def identifier(name: str) -> Layout:
-    """The name of an index or a size: a letter, what tells the axis as its subscript, primes."""
+    """The name of an index or a size: a letter, what tells the axis as its subscript, primes.
+
+    The axis of a size (`s_h`) is an upright subscript, that of an index (`oh`) a slanted one.
+    """
     match = _NAME.match(name)
     if not match:
         return Symbol(name)
     primes = Sign("′" * len(match["primes"]), tight=True) if match["primes"] else None
     suffix = match["suffix"]
-    sub = (Number(suffix) if suffix.isdigit() else Symbol(suffix)) if suffix else None
+    upright = bool(match["size"])
+    plain = suffix.isdigit() and not upright
+    sub = (Number(suffix) if plain else Symbol(suffix, upright)) if suffix else None
     letter = Symbol(match["letter"])
     return Script(letter, sub, primes) if sub or primes else letter
 

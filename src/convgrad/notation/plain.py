@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 def plain(equation: Equation) -> str:
     """The whole equation: sums, the range of every index, the shapes that those do not tell.
 
+    All conditions are written, so that `parse(text, zero_outside=False)` gives the same equation;
+    without that option `parse` may add conditions that follow from the written ones.
+
     >>> z = parse("z[o] = sum(t) x[2*o+t-1] * w[t] for o < 4, t < 3 with x[8]")
     >>> print(plain(z))
     z[o] = sum(t if 0 <= 2*o + t - 1 < 8) x[2*o+t-1] * w[t] for o < 4, t < 3 with x[8]

@@ -166,7 +166,7 @@ def _vectorised(equation: Equation) -> list[str]:
     plain = tuple(s.plain for s in target.subscripts) == tuple(i.name for i in equation.indices)
     terms: list[str] = []
     for term in sorted(equation.terms, key=lambda term: not term.sums):
-        gathered = _Gather(equation, term, first=not terms)
+        gathered = _Gather(equation, term, len(terms))
         lines += gathered.lines
         terms.append(gathered.contraction)
     if plain and terms:
@@ -192,7 +192,7 @@ class _Gather:
 
     equation: Equation
     term: Term
-    first: bool
+    number: int
 
     def __post_init__(self) -> None:
         indices = (*self.equation.indices, *self.term.sums)
@@ -209,7 +209,7 @@ class _Gather:
         free = tuple(index.name for index in self.equation.indices)
         covered = {name for _, names in operands for name in names}
         lone = len(operands) == 1 and not self.term.sums
-        if lone and not self.first and operands[0][1] == tuple(n for n in free if n in covered):
+        if lone and self.number and operands[0][1] == tuple(n for n in free if n in covered):
             axes = ", ".join(":" if name in covered else "None" for name in free)
             self.contraction = "".join(f"{c} * " for c in _coefficient(self.term))
             self.contraction += (
@@ -236,17 +236,18 @@ class _Gather:
         self.grid(used)
         names = _places(self.equation, replace(self.term, factors=(access,)))
         self.lines += [f"{name} = {_python(place)}" for place, name in names.items()]
-        inside = f"inside_{access.tensor.name}"
+        own = f"{access.tensor.name}{self.number + 1 if self.number else ''}"
+        inside = f"inside_{own}"
         if conditions:
             self.lines.append(f"{inside} = {' & '.join(_array_tests(conditions, names))}")
         places: list[str] = []
-        for subscript in access.subscripts:
+        for subscript, size in zip(access.subscripts, access.tensor.shape, strict=True):
             place = names.get(subscript, _python(subscript))
+            walks = subscript.plain and self.extents[subscript.plain] == size
             guarded = any(c.value.indices & subscript.indices for c in conditions)
-            guarded = guarded and not subscript.plain
-            places.append(f"np.where({inside}, {place}, 0)" if guarded else place)
+            places.append(f"np.where({inside}, {place}, 0)" if guarded and not walks else place)
         read = f"{access.tensor.name}[{', '.join(places)}]" if places else access.tensor.name
-        result = f"read_{access.tensor.name}"
+        result = f"read_{own}"
         self.lines.append(f"{result} = {f'np.where({inside}, {read}, 0)' if conditions else read}")
         return result, used
 
@@ -254,7 +255,9 @@ class _Gather:
         used = tuple(name for name in self.extents if name in condition.value.indices)
         self.grid(used)
         tests = " & ".join(_array_tests([condition], {}))
-        return f"({tests}).astype(int)", used
+        name = f"mask{self.number + 1 if self.number else ''}_{len(self.lines)}"
+        self.lines.append(f"{name} = ({tests}).astype(int)")
+        return name, used
 
     def contracted(self, operands: list[tuple[str, tuple[str, ...]]]) -> str:
         free = tuple(index.name for index in self.equation.indices)
@@ -273,7 +276,8 @@ def _zeros(equation: Equation) -> str:
     target = equation.target.tensor
     shape = ", ".join(map(str, target.shape))
     shape = f"({shape},)" if len(target.shape) == 1 else f"({shape})"
-    inputs = ", ".join(equation.inputs) or "int"
+    whole = all(term.coefficient.denominator == 1 for term in equation.terms)
+    inputs = ", ".join([*equation.inputs, *([] if whole else ["float"])]) or "int"
     return f"{target.name} = np.zeros({shape}, np.result_type({inputs}))"
 
 
@@ -295,8 +299,7 @@ def _python(affine: Affine) -> str:
     top = _spaced(str(affine.numerator))
     if affine.divisor == ONE:
         return top
-    bottom = str(affine.divisor)
-    return f"({top}) // {bottom if bottom.isalnum() else f'({_spaced(bottom)})'}"
+    return f"({top}) // {_bracketed(affine.divisor)}"
 
 
 def _scalar_test(condition: Condition, names: Mapping[Affine, str]) -> str:
@@ -324,7 +327,7 @@ def _array_tests(conditions: Sequence[Condition], names: Mapping[Affine, str]) -
 
 def _bracketed(size: Polynomial) -> str:
     text = str(size)
-    return text if text.isalnum() else f"({text})"
+    return text if text.isidentifier() or text.isdigit() else f"({_spaced(text)})"
 
 
 def _spaced(text: str) -> str:
@@ -340,6 +343,6 @@ def _letters(names: list[str]) -> list[str]:
     """A letter of its own for each index, one of its name where that is free."""
     chosen: list[str] = []
     for name in names:
-        pool = (name[0], name[-1], name[0].upper(), *ascii_letters)
+        pool = (*filter(str.isalpha, (name[0], name[-1], name[0].upper())), *ascii_letters)
         chosen.append(next(letter for letter in pool if letter not in chosen))
     return chosen

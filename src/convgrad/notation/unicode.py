@@ -175,7 +175,8 @@ def _script(script: Script) -> Box:
     if script.sub is None:
         return base
     if isinstance(script.sub, Symbol | Number):
-        suffix = _text(script.sub.text)
+        size = isinstance(script.sub, Symbol) and script.sub.upright
+        suffix = _text(f"_{script.sub.text}" if size else script.sub.text)
         primes = script.sup
         name = _box(script.base).beside(suffix)
         return name.beside(_box(primes)) if primes is not None else name
