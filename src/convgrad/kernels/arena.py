@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_ALIGN = 64
+ALIGN = 64
 
 
 class Arena:
@@ -27,10 +27,10 @@ class Arena:
     def take(self, size: int) -> NDArray[np.uint8]:
         """A block of at least so many bytes."""
         with self._lock:
-            fitting = [n for n, block in enumerate(self._free) if block.size >= size + _ALIGN]
+            fitting = [n for n, block in enumerate(self._free) if block.size >= size + ALIGN]
             if fitting:
                 return self._free.pop(min(fitting, key=lambda n: self._free[n].size))
-        return np.empty(size + _ALIGN, np.uint8)
+        return np.empty(size + ALIGN, np.uint8)
 
     def give(self, block: NDArray[np.uint8]) -> None:
         """Return a block: kept, unless more than the bound would lie idle; small ones go first."""
@@ -56,7 +56,7 @@ class Arena:
         block = self.take(size)
         try:
             address = block.ctypes.data
-            yield address + -address % _ALIGN
+            yield address + -address % ALIGN
         finally:
             self.give(block)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ctypes import addressof, c_int64
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convgrad.kernels.algorithms import ALGORITHMS
-from convgrad.kernels.arena import WORKSPACE
+from convgrad.kernels.arena import ALIGN, WORKSPACE
 from convgrad.kernels.compile import load
-from convgrad.kernels.record import ARGUMENTS
+from convgrad.kernels.record import ARGUMENTS, FLAG
 from convgrad.kernels.threads import current_pool
 
 if TYPE_CHECKING:
@@ -30,11 +31,20 @@ def kernel_addresses(kernel: Kernel, target: Target) -> dict[str, int]:
     return load(key, lambda: algorithm.text(tile), algorithm.functions)
 
 
+_Words = c_int64 * (ARGUMENTS + 1)
+
+
+def address(array: NDArray[Any]) -> int:
+    """Where an array begins; `array.ctypes.data` takes three times as long."""
+    return array.__array_interface__["data"][0]
+
+
 class Bound:
     """A program with its compiled steps."""
 
-    def __init__(self, program: Program, target: Target) -> None:
+    def __init__(self, program: Program, target: Target, shape: tuple[int, ...] = ()) -> None:
         self.program = program
+        self.shape = shape
         self._pause = target.pause
         self._kept: list[object] = []
         words: list[int] = []
@@ -45,6 +55,7 @@ class Bound:
             for step in plan.steps:
                 words += [addresses[step.function], record.ctypes.data, step.tasks]
         self._steps = np.array(words, np.int64)
+        self._begin = self._steps.ctypes.data
         self._count = len(words) // 3
         self._serial = program.cycles < SERIAL_CYCLES
         self._shared = -(-max((plan.shared for plan in program.plans), default=0) // 64) * 64
@@ -71,21 +82,24 @@ class Bound:
         if not self._count:
             return True
         pool = current_pool(self._pause)
-        arguments = np.zeros(ARGUMENTS + 1, np.int64)
-        with WORKSPACE.borrow(self.workspace(pool.threads)) as work:
-            arguments[:] = (
-                output.ctypes.data,
-                window.ctypes.data,
-                factor.ctypes.data,
-                0 if bias is None else bias.ctypes.data,
+        block = WORKSPACE.take(self.workspace(pool.threads))
+        try:
+            work = address(block)
+            work += -work % ALIGN
+            words = _Words(
+                address(output),
+                address(window),
+                address(factor),
+                0 if bias is None else address(bias),
                 work,
                 work + self._shared,
                 self._scratch,
-                arguments.ctypes.data + 8 * ARGUMENTS,
-                pool.threads,
                 0,
+                pool.threads,
             )
-            pool.run(
-                self._steps.ctypes.data, self._count, arguments.ctypes.data, serial=self._serial
-            )
-        return not arguments[ARGUMENTS]
+            begin = addressof(words)
+            words[FLAG] = begin + 8 * ARGUMENTS
+            pool.run(self._begin, self._count, begin, serial=self._serial)
+            return not words[ARGUMENTS]
+        finally:
+            WORKSPACE.give(block)

@@ -67,7 +67,7 @@ def run(
     bound = _bind((name, layer, batch, number, algorithm))
     if bound is None:
         return None
-    shape = _shape(name, layer, batch)
+    shape = bound.shape
     first, second = _plain(first), _plain(second)
     direct = out is not None and _is_direct(out, shape, first, second, bias)
     result = out if direct and out is not None else np.empty(shape, first.dtype)
@@ -140,7 +140,7 @@ def _make(
     if target is None:
         return None
     program = plan_pass(layer, name, batch=batch, number=number, target=target, algorithm=algorithm)
-    return None if program is None else Bound(program, target)
+    return None if program is None else Bound(program, target, _shape(name, layer, batch))
 
 
 def forget() -> None:

@@ -168,7 +168,6 @@ def _emit_write(
 ) -> None:
     """Write the tile: its live lines and rows, and the lanes that count."""
     lanes, step = tile.lanes, code.integer("step")
-    spill = code.array(number.name, lanes)
     counts = [(code.integer("count") - v * lanes).minimum(lanes) for v in range(tile.vectors)]
     masks = [code.lanes_between(0, count, lanes) for count in counts]
     values = {cell: total.get() for cell, total in sums.items()}
@@ -185,23 +184,38 @@ def _emit_write(
         for cell, value in values.items():
             target(cell).store_masked(value, lanes, masks[cell[2]])
     with code.unless(whole):
-        for cell, value in values.items():
-            r, n, v = cell
-            count, to = counts[v], target(cell)
-            live = (code.integer("live") > n) & (code.integer("rows") > r)
-            with code.when(live & step.equals(1)):
-                to.store_masked(value, lanes, masks[v])
-            # Every second element: spread to two vectors, of which half the lanes are written.
-            with code.when(live & step.equals(2)):
-                for half in (0, 1):
-                    order = [j // 2 + half * lanes // 2 for j in range(lanes)]
-                    mask = code.lanes_between(0, count * 2 - half * lanes, lanes)
-                    spread = code.shuffle(value, value, order)
-                    to.store_masked(spread, lanes, mask & code.alternate(lanes), half * lanes)
-            with code.when(live & (step > 2)):
-                spill.store(value)
-                with code.loop(0, count) as j:
-                    to.store(spill.load(j), j * step)
+        _emit_write_slowly(code, number, tile, values)
+
+
+def _emit_write_slowly(
+    code: Code, number: Number, tile: Tile, values: dict[tuple[int, int, int], Value]
+) -> None:
+    """The same where something is missing or the output has gaps: in loops, to keep it short."""
+    lanes, step = tile.lanes, code.integer("step")
+    spill = code.array(number.name, len(values) * lanes)
+    for at, value in enumerate(values.values()):
+        spill.store(value, at * lanes)
+    with (
+        code.loop(0, code.integer("rows").minimum(tile.rows)) as r,
+        code.loop(0, code.integer("live").minimum(tile.lines)) as n,
+        code.loop(0, tile.vectors) as v,
+    ):
+        count = (code.integer("count") - v * lanes).minimum(lanes)
+        source = spill.at(((r * tile.lines + n) * tile.vectors + v) * lanes)
+        to = code.pointer("to").at(
+            code.integer("out_row") * r + code.integer("out_line") * n + step * v * lanes
+        )
+        value = source.vector(lanes)
+        with code.when(step.equals(1)):
+            to.store_masked(value, lanes, code.lanes_between(0, count, lanes))
+        # Every second element: spread to two vectors, of which half the lanes are written.
+        with code.when(step.equals(2)):
+            for half in (0, lanes):
+                spread = code.shuffle(value, value, [(j + half) // 2 for j in range(lanes)])
+                mask = code.lanes_between(0, count * 2 - half, lanes)
+                to.store_masked(spread, lanes, mask & code.alternate(lanes), half)
+        with code.when(step > 2), code.loop(0, count) as j:
+            to.store(source.load(j), j * step)
 
 
 def lined_text(tile: Tile) -> str:
