@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-peers test-long lint types format golden docs clean
+.PHONY: demo test test-peers test-long lint types format docs clean
 
 demo: .venv/demo
 	$(BIN)/python examples/photograph.py --out demo
@@ -30,9 +30,9 @@ format: .venv/test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Rewrites the expected texts under tests/golden from what the code prints now.
-golden: .venv/test
-	CONVGRAD_GOLDEN=write $(BIN)/pytest -m "not peers and not long" tests/test_golden.py
+# Rewrites the pages that the engine writes.
+docs: .venv/test
+	$(BIN)/python docs/make_seed_page.py
 
 clean:
 	rm -rf .venv demo report.html

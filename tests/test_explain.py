@@ -211,7 +211,8 @@ def test_the_commands_are_listed_with_examples():
 
 
 def test_importing_convgrad_loads_neither_numpy_nor_rich():
-    code = "import sys, convgrad; print([m for m in ('numpy', 'rich', 'llvmlite') if m in sys.modules])"
+    heavy = "('numpy', 'rich', 'llvmlite')"
+    code = f"import sys, convgrad; print([m for m in {heavy} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
 

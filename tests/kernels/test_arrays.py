@@ -1,6 +1,6 @@
 """Arrays of any layout, numbers of any kind, and nothing touched outside of them."""
 
-# ruff: noqa: D103  the names say what is tested
+
 
 from __future__ import annotations
 

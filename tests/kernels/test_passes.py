@@ -1,6 +1,6 @@
 """Every pass of every layer equals the tap-by-tap sums, number by number."""
 
-# ruff: noqa: D103  the names say what is tested
+
 
 from __future__ import annotations
 

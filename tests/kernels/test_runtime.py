@@ -1,6 +1,6 @@
 """Threads, processes, memory and the cache of compiled code."""
 
-# ruff: noqa: D103  the names say what is tested
+
 
 from __future__ import annotations
 

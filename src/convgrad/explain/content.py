@@ -107,7 +107,7 @@ class Explanation:
     @cached_property
     def document(self) -> Document:
         """The explanation as a document."""
-        blocks: list[Block] = [Heading(f"The backward pass of {self.layer}", 1)]
+        blocks: list[Block] = [Heading(f"The backward pass of {self.layer}".replace("->", "→"), 1)]
         blocks += self._sizes()
         blocks.append(Paragraph(f"Every index counts from {self.way.first}."))
         for name in self.equations(self.numbers):
