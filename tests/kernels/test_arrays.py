@@ -1,7 +1,5 @@
 """Arrays of any layout, numbers of any kind, and nothing touched outside of them."""
 
-
-
 from __future__ import annotations
 
 import ctypes

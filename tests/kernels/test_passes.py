@@ -1,7 +1,5 @@
 """Every pass of every layer equals the tap-by-tap sums, number by number."""
 
-
-
 from __future__ import annotations
 
 import numpy as np

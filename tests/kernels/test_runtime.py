@@ -1,7 +1,5 @@
 """Threads, processes, memory and the cache of compiled code."""
 
-
-
 from __future__ import annotations
 
 import multiprocessing

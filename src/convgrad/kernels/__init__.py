@@ -15,10 +15,12 @@ from convgrad.kernels.entry import forget, run
 from convgrad.kernels.plan import Plan, Program
 from convgrad.kernels.program import plan_pass
 from convgrad.kernels.threads import get_num_threads, set_num_threads
+from convgrad.kernels.tuning import Trial, tune
 
 __all__ = [
     "Plan",
     "Program",
+    "Trial",
     "clear_disk_cache",
     "forget",
     "get_num_threads",
@@ -26,6 +28,7 @@ __all__ = [
     "run",
     "set_num_threads",
     "set_workspace_bound",
+    "tune",
 ]
 
 

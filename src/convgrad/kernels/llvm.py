@@ -59,7 +59,7 @@ def _optimised(text: str, processor: str) -> Any:
     module = binding.parse_assembly(text)
     module.verify()
     # The generator unrolls and vectorises what gains by it; LLVM's own attempts only cost time.
-    tuning = binding.create_pipeline_tuning_options(speed_level=2)
+    tuning = binding.create_pipeline_tuning_options(speed_level=1)
     tuning.loop_unrolling = False
     tuning.loop_vectorization = False
     tuning.slp_vectorization = False

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convgrad.kernels.emit import INTEGER, Code, Module, Number
+from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value
 from convgrad.kernels.factor import (
     FACTOR_FIELDS,
     TABLE,
@@ -25,8 +25,21 @@ from convgrad.kernels.factor import (
     emit_task,
     factor_values,
 )
-from convgrad.kernels.output import OUTPUT_FIELDS, emit_output, output_places, output_values
-from convgrad.kernels.piece import PIECE_FIELDS, cut, emit_piece, emit_window
+from convgrad.kernels.output import (
+    OUTPUT_FIELDS,
+    emit_output,
+    output_places,
+    output_values,
+    position_names,
+)
+from convgrad.kernels.piece import (
+    PIECE_FIELDS,
+    WORKERS,
+    cut,
+    emit_piece,
+    emit_window,
+    imbalance,
+)
 from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step
 from convgrad.kernels.record import SHARED, Fields, Record, argument
 from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
@@ -119,10 +132,25 @@ def emit_slide(module: Module, number: Number, tile: Tile) -> Code:
                     with code.when(dense & (count < lanes)):
                         target.store_masked(value, lanes, mask)
                     with code.unless(dense):
-                        spill.store(value)
-                        with code.loop(0, count) as j:
-                            target.store(spill.load(j), j * code.integer("step"))
+                        _emit_spread(code, tile, (value, target, spill), count)
     return code
+
+
+def _emit_spread(
+    code: Code, tile: Tile, places: tuple[Value, Pointer, Pointer], count: Value
+) -> None:
+    """Write a vector to every second or every further element."""
+    value, target, spill = places
+    lanes, step = tile.lanes, code.integer("step")
+    with code.when(step.equals(2)):
+        for half in (0, lanes):
+            spread = code.shuffle(value, value, [(j + half) // 2 for j in range(lanes)])
+            mask = code.lanes_between(0, count * 2 - half, lanes) & code.alternate(lanes)
+            target.store_masked(spread, lanes, mask, half)
+    with code.unless(step.equals(2)):
+        spill.store(value)
+        with code.loop(0, count) as j:
+            target.store(spill.load(j), j * step)
 
 
 def sliding_text(tile: Tile) -> str:
@@ -244,10 +272,13 @@ def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     slots = slot_first.size * pieces.number * groups
     wide = 1.0 if tile.lanes * size == target.vector_bytes else 0.55
     loads = (tile.rows + 1.3 * tile.vectors) / (tile.rows * tile.vectors)
-    cycles = (
-        slots * (padded * reduction * max(1.0, loads) * wide + 3.0 * panels + 4.0 * rows)
-        + stage.cycles * pieces.number * groups
-    )
+    scattered = 4.0 if c.output.step(position_names(c)[-1]) > 1 else 1.0
+    each = padded * reduction * max(1.0, loads) * wide + 3.0 * panels + 4.0 * rows * scattered
+    cycles = slots * each + stage.cycles * pieces.number * groups
+    # Every tile streams the whole factor: from beyond the second cache where it is large.
+    if padded * reduction * size > target.l2 // 2:
+        cycles += 0.05 * padded * reduction * size * slots / tile.vectors
+    cycles *= imbalance(groups * pieces.number, WORKERS)
     return Plan(
         sum=c,
         kernel=Kernel("sliding", tile),

@@ -1,0 +1,168 @@
+"""Sums, plans and the choice among them."""
+
+
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from oracle import passes
+from shapes import arrays, layer
+
+from convgrad.kernels import compile as compiler
+from convgrad.kernels import forget, plan_pass, run, tune, tuned
+from convgrad.kernels.algorithms import ALGORITHMS
+from convgrad.kernels.emit import INTEGER, Module
+from convgrad.kernels.layers import Axis, contractions, phases
+from convgrad.kernels.target import TARGETS, host_target
+from convgrad.kernels.window import WindowAxis
+
+NAMES = ("forward", "input_gradient", "weight_gradient")
+
+
+def names(indices):
+    return {index.name for index in indices}
+
+
+def test_a_sum_prints_as_its_equation():
+    made = layer((9,), 4, 6, 3, stride=2, padding=1)
+    (forward,) = contractions(made, 5, "forward")
+    assert str(forward) == (
+        "z[n, g, k, o0] = sum(c < 4, t0 < 3) x[n, g, c, 2*o0 + t0 - 1] * w[g, k, c, t0]"
+    )
+
+
+def test_the_class_of_an_index_is_where_it_occurs():
+    made = layer((9, 9), 4, 6, 3, groups=2)
+    (forward,) = contractions(made, 5, "forward")
+    assert names(forward.batch) == {"g"}
+    assert names(forward.rows) == {"k"}
+    assert names(forward.free) == {"n", "o0", "o1"}
+    assert names(forward.reduction) == {"c", "t0", "t1"}
+    (weight,) = contractions(made, 5, "weight_gradient")
+    assert names(weight.rows) == {"k"}
+    assert names(weight.free) == {"c", "t0", "t1"}
+    assert names(weight.reduction) == {"n", "o0", "o1"}
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("dilation", [1, 2, 3, 4])
+@pytest.mark.parametrize("before", [-2, 0, 1, 5])
+def test_phases_hold_every_solution_of_the_congruence_once(stride, dilation, before):
+    axis = Axis(23, 11, 5, stride, dilation, before, flipped=False)
+    found = sorted(
+        (phase.first + stride * q, phase.tap + phase.tap_step * u, phase.start + q - phase.back * u)
+        for phase in phases(axis)
+        for q in range(phase.positions)
+        for u in range(phase.taps)
+    )
+    solutions = sorted(
+        (i, t, (i + before - dilation * t) // stride)
+        for i in range(23)
+        for t in range(5)
+        if (i + before - dilation * t) % stride == 0
+    )
+    assert found == solutions
+
+
+def test_the_window_knows_its_phases():
+    """Two of three columns are read by a kernel of width 2 and stride 3."""
+    axis = WindowAxis(positions=4, taps=2, step=3, tap=1, start=-1, size=10)
+    assert axis.phases == (0, 1)
+    assert axis.lowest == -1
+    assert not axis.is_inside
+
+
+def test_a_plan_prints_its_loops_tile_workspace_and_prediction():
+    made = layer((56, 56), 64, 64, 3, padding=1)
+    text = str(plan_pass(made, "forward", batch=8, target=TARGETS["avx512"]))
+    for part in (
+        "z[n, g, k, o0, o1] = sum(c < 64",
+        "for piece",
+        "16 float32",
+        "workspace",
+        "Mcycles",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_workspace_is_bounded_by_the_size_of_the_arrays(name):
+    """At most 1.5 times inputs and outputs, and two caches' worth for each thread."""
+    for made in (
+        layer((56, 56), 64, 64, 3, padding=1),
+        layer((7, 7), 512, 512, 3, padding=1),
+        layer((112, 112), 96, 96, 3, stride=2, padding=1, groups=96),
+        layer((224, 224), 3, 64, 7, stride=2, padding=3),
+        layer((65536,), 1, 1, 1024),
+    ):
+        program = plan_pass(made, name, batch=8, target=host_target())
+        size = 4 * sum(array.size for array in arrays(made, 8))
+        for plan in program.plans:
+            assert plan.shared <= 1.5 * size
+            assert plan.scratch <= 2 * host_target().l2 + 0.2 * size
+
+
+def test_every_algorithm_has_a_name_a_sentence_and_its_functions_in_the_text():
+    made = layer((12, 12), 4, 4, 3, padding=1, groups=2)
+    for name, algorithm in ALGORITHMS.items():
+        assert algorithm.name == name
+        assert algorithm.summary
+        for item in (*contractions(made, 2, "forward"), *contractions(made, 2, "weight_gradient")):
+            for tile in algorithm.tiles(item, "float32", host_target())[:1]:
+                text = algorithm.text(tile)
+                assert all(f"void @{function}(" in text for function in algorithm.functions)
+
+
+def test_emitted_code_reads_as_the_loop_it_is():
+    module = Module()
+    code = module.function("scale", ("float", "x"), (INTEGER, "count"), public=True)
+    with code.loop(0, code.integer("count")) as i:
+        value = code.pointer("x").load(i)
+        code.pointer("x").store(code.fma(value, value, code.zero("float")), i)
+    assert (
+        str(module)
+        == """\
+declare float @llvm.fma.f32(float, float, float)
+define void @scale(ptr noalias %x, i64 %count) {
+entry:
+  br label %start
+start:
+  br label %loop1
+loop1:
+  %loop1.i = phi i64 [ 0, %start ], [ %loop1.n, %loop1.next ]
+  %loop1.c = icmp slt i64 %loop1.i, %count
+  br i1 %loop1.c, label %loop1.body, label %loop1.end
+loop1.body:
+  %v2 = getelementptr float, ptr %x, i64 %loop1.i
+  %v3 = load float, ptr %v2
+  %v4 = call float @llvm.fma.f32(float %v3, float %v3, float 0.0)
+  %v5 = getelementptr float, ptr %x, i64 %loop1.i
+  store float %v4, ptr %v5
+  br label %loop1.next
+loop1.next:
+  %loop1.n = add i64 %loop1.i, 1
+  br label %loop1
+loop1.end:
+  ret void
+}
+
+"""
+    )
+
+
+def test_tuning_keeps_the_fastest_plan_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONVGRAD_CACHE_DIR", str(tmp_path / "tuned"))
+    monkeypatch.setattr(compiler, "_LOADED", {})
+    made = layer((10, 10), 4, 8, 3, padding=1)
+    trials = tune(made, "forward", batch=2, most=3)
+    try:
+        assert len(trials) == 3
+        assert trials[0].seconds <= trials[-1].seconds
+        chosen = plan_pass(made, "forward", batch=2, target=host_target())
+        assert chosen.plans[0].kernel == trials[0].plan.kernel
+        x, w, dz = arrays(made, 2)
+        np.testing.assert_array_equal(run("forward", made, x, w), passes(made, x, w, dz)[0])
+    finally:
+        tuned._any_tuned.cache_clear()
+        forget()
