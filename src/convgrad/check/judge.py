@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from convgrad.check.sandbox import Sandbox
     from convgrad.check.source import Source, Target
 
-RESETS = re.compile(r"zero_?grad|clear_?grad|reset_?grad|zero_grads|grads?_zero", re.IGNORECASE)
+RESETS = re.compile(r"(zero|clear|reset|flush)_?grad|grads?_zero", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -331,6 +331,8 @@ def describe(c: Convention) -> dict[str, str]:
     words = {"input": c.data, "output": c.out, "weights": c.weights}
     if c.bias:
         words["bias"] = "(" + ", ".join(c.bias) + ")"
+    if c.abilities.relu:
+        words["activation"] = "a ReLU inside the layer, probed where it is open"
     if c.abilities.flipped:
         words["kernel"] = "flipped: a true convolution"
     if c.target.is_class and c.target.constructor is not None:
@@ -360,6 +362,7 @@ def _notes(c: Convention, source: Source) -> list[str]:
         notes.append("no stride can be set: stride was not probed")
     if not (a.padding or a.same):
         notes.append("no padding can be set: padding was not probed")
+    notes += [f"{name} can be set, but the forward pass ignores it" for name in c.ignored]
     if c.forward is None:
         notes.append("no forward pass was found: gradients are judged alone")
     return notes

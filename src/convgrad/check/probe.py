@@ -35,6 +35,7 @@ class Sizes:
     dilation: Pair = (1, 1)
     groups: int = 1
     flipped: bool = False
+    relu: bool = False
 
     @property
     def extent(self) -> Pair:
@@ -131,6 +132,8 @@ def integers(sizes: Sizes, feature: str = "", seed: int = 0) -> Probe:
 
     shapes = sizes.shapes
     x, w, b, dz = (signed(shapes[name]) for name in "xwbz")
+    if sizes.relu:  # all outputs positive: a ReLU inside the layer is open everywhere
+        x, w, b = np.abs(x), np.abs(w), np.abs(b)
     return Probe(feature, sizes, x, w, b, dz)
 
 
@@ -180,6 +183,7 @@ class Abilities:
     stride_fixed: int = 1
     padding_fixed: int = 0
     flipped: bool = False
+    relu: bool = False
 
 
 def base_sizes(abilities: Abilities) -> Sizes:
@@ -205,6 +209,7 @@ def base_sizes(abilities: Abilities) -> Sizes:
         stride=(abilities.stride_fixed, abilities.stride_fixed),
         pads=(fixed, fixed),
         flipped=abilities.flipped,
+        relu=abilities.relu,
     )
     if abilities.flat:
         sizes = replace(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convgrad.check.probe import Sizes
     from convgrad.check.sandbox import Sandbox
 
-SECONDS = 0.5
+SECONDS = 0.3
 
 
 def smallest_counterexample(

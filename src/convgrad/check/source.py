@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from convgrad.errors import ConvgradError
@@ -287,6 +287,8 @@ def _class_target(
     if backward is None or (strict and (OTHER_LAYER.search(name) and not CONVOLUTION.search(name))):
         return None
     constructor = methods.get("__init__")
+    if forward is not None and _is_static(forward) and _is_static(backward):
+        return _static_target(name, forward, backward)
     update = _pick(methods, ("update", "step", "update_weights", "update_params", "apply"), None)
     empty = Function("__init__", (), classes[name].lineno)
     return Target(
@@ -296,6 +298,16 @@ def _class_target(
         (read_function(backward, method=True),),
         read_function(update, method=True) if update else None,
     )
+
+
+def _is_static(node: ast.FunctionDef) -> bool:
+    return any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
+
+
+def _static_target(name: str, forward: ast.FunctionDef, backward: ast.FunctionDef) -> Target:
+    """A class of static methods is two functions with a common first name."""
+    parts = [replace(f, name=f"{name}.{f.name}") for f in map(read_function, (forward, backward))]
+    return Target(name, None, parts[0], (parts[1],))
 
 
 def _methods(

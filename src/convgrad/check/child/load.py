@@ -25,6 +25,13 @@ _PLAIN_CALLS = frozenset(
 )  # fmt: skip
 
 
+class MissingBase:
+    """Stands for a base class that is not installed: its constructor takes anything."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+
 class Missing:
     """Stands for a module that is not installed, and for every name in it."""
 
@@ -40,7 +47,7 @@ class Missing:
         return Missing(f"{self.__name__}.{name}")
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
-        return ()
+        return (MissingBase,)
 
     def __call__(self, *values: Any, **options: Any) -> Any:
         """A decorator leaves its function alone; anything else fails once the module runs."""
@@ -109,7 +116,8 @@ class _Neighbours(importlib.abc.MetaPathFinder):
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         del target
-        places = [Path(p) for p in path] if path else [self._folder]
+        above = self._folder.parents[:2]  # `from ..activations import relu`
+        places = [Path(p) for p in path] if path else [self._folder, *above]
         tail = name.rpartition(".")[2]
         for place in places:
             for candidate in (place / f"{tail}.py", place / tail / "__init__.py"):
@@ -148,6 +156,15 @@ def _compile(source: str, path: str, *, run: bool, python2: bool) -> types.CodeT
     return compile(ast.fix_missing_locations(tree), path, "exec")
 
 
+def _with_names(module: Any, wanted: Any, importer: Any, own: set[str]) -> Any:
+    """The module, with stand-ins for the names that this version of it does not have."""
+    if importer and importer.get("__name__") in own and Missing.loading:
+        for name in wanted or ():
+            if name != "*" and not hasattr(module, name):
+                setattr(module, name, Missing(f"{module.__name__}.{name}"))
+    return module
+
+
 def _import_or_stand_in(real: Any, own: set[str]) -> Any:
     def import_module(
         name: str,
@@ -157,14 +174,15 @@ def _import_or_stand_in(real: Any, own: set[str]) -> Any:
         level: int = 0,
     ) -> Any:
         try:
-            return real(name, globals, locals, fromlist, level)
+            return _with_names(real(name, globals, locals, fromlist, level), fromlist, globals, own)
         except Exception:  # broken installations raise all kinds of errors
             importer: dict[str, Any] = globals or {}
             if importer.get("__name__") not in own:
                 raise
             if level:  # `from .layer import Layer` in a file that is not part of a package
                 try:
-                    return real(name, globals, locals, fromlist, 0)
+                    module = real(name, globals, locals, fromlist, 0)
+                    return _with_names(module, fromlist, globals, own)
                 except (ImportError, ValueError, TypeError):
                     pass
             if not Missing.loading:

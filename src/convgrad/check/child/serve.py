@@ -61,6 +61,21 @@ class Recorder:
         return self.learning_rate * arrays[0] if len(arrays) == 1 else None
 
 
+class Context:
+    """What a forward pass keeps for the backward pass, in the style of autograd functions."""
+
+    saved_tensors: tuple[Any, ...] = ()
+
+    def save_for_backward(self, *values: Any) -> None:
+        """Keep values."""
+        self.saved_tensors = values
+
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """An older name of the saved values."""
+        return self.saved_tensors
+
+
 class Server:
     """The names of the code under test and the values kept between the steps."""
 
@@ -114,7 +129,8 @@ class Server:
         value = self._open(step["value"])
         if step.get("inplace"):
             there = _follow(owner, [last])
-            if there.shape == value.shape and there.flags.writeable and there.dtype.kind == "f":
+            same = wire.is_array(there) and there.shape == value.shape
+            if same and there.flags.writeable and there.dtype.kind == "f":
                 there[...] = value
                 return
         if last[0] == "attribute":
@@ -137,6 +153,8 @@ class Server:
         if isinstance(value, wire.Reference):
             if value.name.startswith("recorder:"):
                 return self._kept.setdefault(value.name, Recorder(float(value.name[9:])))
+            if value.name == "context:":
+                return self._kept.setdefault(value.name, Context())
             name, *path = value.name.split("/")
             return _follow(self._kept[name], [("item", int(p)) for p in path])
         if wire.is_list(value):

@@ -130,7 +130,8 @@ class Convention:
         output: path of the output in what the forward pass returns.
         places: where every gradient is found.
         abilities: what its layers can express.
-        python2: integers are divided as in Python 2.
+        ignored: options that the code takes and does nothing with.
+        lazy: the parameters are made by the first call of the forward pass.
     """
 
     target: Target
@@ -146,7 +147,8 @@ class Convention:
     output: Path = ()
     places: dict[Pass, Place] = field(default_factory=dict["Pass", Place])
     abilities: Abilities = field(default_factory=Abilities)
-    python2: bool = False
+    ignored: tuple[str, ...] = ()
+    lazy: bool = False
 
     def situation(self, probe: Probe) -> Situation:
         """The probe in these layouts."""
@@ -207,14 +209,16 @@ def _steps(
     if c.target.is_class:
         call = _call([c.target.name], c.constructor, s, save="object", quiet=True)
         steps.append(("construct", call))
+    if c.lazy and c.forward is not None and c.target.forward is not None:
+        steps += _keep_arrays(c.forward, s, "f", 0)
+        name = _name(base, c.target.forward)
+        steps.append(("warm", _call(name, c.forward, s, save="forward", prefix="f0")))
     for time in range(times):
         fill = FILLS[time % 2]
         if c.target.is_class:
             steps += _set_parameters(c, s)
         if c.forward is not None and c.target.forward is not None:
-            name = (
-                [*base, ("attribute", c.target.forward.name)] if base else [c.target.forward.name]
-            )
+            name = _name(base, c.target.forward)
             steps += _keep_arrays(c.forward, s, "f", time)
             call = _call(name, c.forward, s, save="forward", fill=fill, prefix=f"f{time}")
             steps.append((f"forward{time}", call))
@@ -223,7 +227,7 @@ def _steps(
         if c.target.is_class:
             steps.append((f"before{time}", {"do": "describe", "of": "object"}))
         for i, (function, arguments) in enumerate(zip(c.target.backward, c.backward, strict=False)):
-            name = [*base, ("attribute", function.name)] if base else [function.name]
+            name = _name(base, function)
             steps += _keep_arrays(arguments, s, f"b{i}", time)
             call = _call(name, arguments, s, save="result", fill=fill, prefix=f"b{i}{time}")
             steps.append((f"backward{i}{time}", call))
@@ -243,6 +247,14 @@ def _steps(
                     )
                 )
     return steps
+
+
+def _name(base: list[Any], function: Function) -> list[Any]:
+    """A method of the object, a function, or a static method such as Conv.forward."""
+    if base:
+        return [*base, ("attribute", function.name)]
+    first, *rest = function.name.split(".")
+    return [first, *(("attribute", part) for part in rest)]
 
 
 def _uses_recorder(c: Convention) -> bool:

@@ -319,6 +319,12 @@ ROLES: tuple[Role, ...] = (
         (Way("recorder", _fixed(Reference(f"recorder:{RATE}"))),),
     ),
     Role(
+        "context",
+        r"ctx|context",
+        "",
+        (Way("object", _fixed(Reference("context:"))),),
+    ),
+    Role(
         "activation",
         r"act(ivation)?(_?(fn|func(tion)?|name|type))?|act_fn|non_?linearity",
         r"act(ivation)?(_?(fn|func(tion)?|name|type))?|act_fn|non_?linearity",
@@ -349,7 +355,7 @@ OPTIONS = re.compile(
     re.IGNORECASE,
 )
 CACHE = re.compile(
-    r"\w*cache\w*|ctx|saved\w*|memory|context|state|stash|store\w*|tape|aux\w*|tmp|intermediate\w*|fwd\w*|residuals",
+    r"\w*cache\w*|saved\w*|memory|state|stash|store\w*|tape|aux\w*|tmp|intermediate\w*|fwd\w*|residuals",
     re.IGNORECASE,
 )
 

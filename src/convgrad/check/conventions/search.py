@@ -145,6 +145,9 @@ def _constructor_choices(target: Target) -> list[tuple[str, list[Argument | None
         options: list[Argument | None] = [
             *_choices(target.constructor, parameter.name, constructor=True)
         ]
+        if parameter.default is not None and parameter.default[:1] in {"'", '"'}:
+            named = [o for o in options if isinstance(o, Written) and "name" in o.way.name]
+            options = [*named, *(o for o in options if o not in named)]  # padding="valid"
         if parameter.default is not None:
             roles = {o.role for o in options if isinstance(o, Written)}
             # Left out first: what has no bearing on the layer, and arrays that are made inside.
@@ -229,7 +232,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
             if best is None or attempt.score > best.score:
                 best = attempt
             if attempt.score >= EXACT:
-                return _upgrade(attempt.convention, sandbox)
+                return _without_ignored(_upgrade(attempt.convention, sandbox), sandbox)
             enough = best.score >= BATCH_AND_FILTERS and time.monotonic() - budget.started > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
@@ -387,7 +390,7 @@ def _class_attempt(
         else:  # the parameters may be made by the first call
             run = execute(replace(c, backward=()), probe, sandbox)
             options = list(_parameter_paths(described(run.results.get("before0")), c, probe))
-            options = options or [c]
+            options = [replace(option, lazy=True) for option in options] or [c]
     if fixed_weights:
         options = [_with_paths(c, found, probe)]
     for option in options:
@@ -589,6 +592,8 @@ def _score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
                 return Attempt(
                     replace(found, abilities=replace(found.abilities, flipped=True)), EXACT
                 )
+            if _close(z, np.maximum(expected, 0)) and expected.min() < 0:
+                return Attempt(replace(found, abilities=replace(found.abilities, relu=True)), EXACT)
             if _close(z, expected - probe.b[:, None, None]):
                 best = Attempt(found, UP_TO_BIAS)
             elif best.score < SHAPE:
@@ -626,7 +631,11 @@ def _upgrade(c: Convention, sandbox: Sandbox) -> Convention:
             before = c.abilities
             abilities = _abilities(trial, every, flat=False)
             abilities = replace(
-                abilities, flipped=before.flipped, filters=before.filters, kernel=before.kernel
+                abilities,
+                flipped=before.flipped,
+                relu=before.relu,
+                filters=before.filters,
+                kernel=before.kernel,
             )
             trial = replace(trial, abilities=abilities)
             sizes = base_sizes(abilities)
@@ -643,6 +652,42 @@ def _upgrade(c: Convention, sandbox: Sandbox) -> Convention:
                 c = trial
                 break
     return c
+
+
+def _without_ignored(c: Convention, sandbox: Sandbox) -> Convention:
+    """Options that the constructor takes and the forward pass ignores are no abilities."""
+    a = c.abilities
+    base = replace(base_sizes(a), size=(12, 11))
+    same = (
+        ((base.kernel[0] - 1) // 2, base.kernel[0] // 2),
+        (
+            (base.kernel[1] - 1) // 2,
+            base.kernel[1] // 2,
+        ),
+    )
+    trials = {
+        "same": replace(base, pads=same),
+        "dilation": replace(base, dilation=(2, 2)),
+        "groups": replace(base, channels=4, filters=6, groups=2),
+    }
+    for name, sizes in trials.items():
+        if getattr(a, name) and not a.flat and _is_ignored(c, sizes, base, sandbox):
+            c = replace(
+                c, abilities=replace(c.abilities, **{name: False}), ignored=(*c.ignored, name)
+            )
+    return c
+
+
+def _is_ignored(c: Convention, sizes: Sizes, plain: Sizes, sandbox: Sandbox) -> bool:
+    try:
+        run = execute(replace(c, backward=()), integers(sizes), sandbox, backward=False)
+    except CannotExpressError:
+        return False
+    if run.failure is not None:
+        return sizes.groups > 1 or run.failure.kind == "NotImplementedError"
+    z = at(run.results.get("forward0"), c.output)
+    layout = c.out.replace("C", "K")
+    return z is not None and fits(z.shape, "NKHW", layout, plain.shapes["z"])
 
 
 def _with_way(c: Convention, role: str, way: str) -> Convention | None:

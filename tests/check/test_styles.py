@@ -1,0 +1,78 @@
+"""More ways to write a layer, all right: the checker must understand them without being told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convgrad.check.checker import Options, check_file
+from convgrad.check.conventions.wishes import Wishes
+from convgrad.check.source import SourceError, find_targets, read_source
+
+STYLES = Path(__file__).parent / "styles"
+RIGHT = {"right", "right up to a convention", "not computed"}
+
+
+@pytest.mark.parametrize("path", sorted(STYLES.glob("*.[pi]*")), ids=lambda p: p.stem)
+def test_right_code_in_another_style_is_right(path):
+    (report,) = check_file(path).passes
+    assert set(report.verdicts.values()) <= RIGHT
+    assert report.verdicts["dw"] != "not computed"
+    assert report.is_right
+
+
+def test_parameters_of_the_first_call_are_found():
+    (report,) = check_file(STYLES / "lazy_parameters.py").passes
+    assert report.conventions["weights"] == "HWCK"
+    assert "until it is reset" in report.conventions["sum of dw"]
+
+
+def test_an_ignored_option_is_noted():
+    (report,) = check_file(STYLES / "build_method.py").passes
+    assert "same can be set, but the forward pass ignores it" in report.notes
+
+
+def test_a_relu_inside_is_said():
+    (report,) = check_file(STYLES / "relu_inside.py").passes
+    assert "ReLU" in report.conventions["activation"]
+
+
+def test_a_place_in_a_notebook_names_the_cell():
+    source = read_source(STYLES / "notebook.ipynb")
+    assert source.place(source.cells[1] + 4) == "cell 2, line 5"
+
+
+def test_only_the_wished_layer_is_probed():
+    options = Options(Wishes(layer={"stride": (2, 2)}))
+    corpus = Path(__file__).parent / "corpus"
+    (report,) = check_file(corpus / "cache_loops__stride_ignored.py", options=options).passes
+    assert report.verdicts["dx"] == "wrong"
+    options = Options(Wishes(layer={"stride": (1, 1)}))
+    (report,) = check_file(corpus / "cache_loops__stride_ignored.py", options=options).passes
+    assert report.verdicts["dx"] == "right"
+
+
+def test_a_file_without_a_backward_pass_is_an_error(tmp_path):
+    path = tmp_path / "empty.py"
+    path.write_text("x = 1\n")
+    assert "no backward pass" in check_file(path).error
+
+
+def test_a_file_that_is_not_python_is_an_error(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text("def f(:\n")
+    assert "is not Python" in check_file(path).error
+
+
+def test_a_name_that_is_not_there_lists_what_is(tmp_path):
+    path = tmp_path / "some.py"
+    path.write_text("def conv_backward(dout, x, w): return dout\n")
+    with pytest.raises(SourceError, match="no backward pass named nothing"):
+        find_targets(read_source(path), "nothing")
+
+
+def test_other_layers_are_left_alone(tmp_path):
+    path = tmp_path / "layers.py"
+    path.write_text("def relu_backward(d, c): return d\ndef max_pool_backward(d, c): return d\n")
+    assert check_file(path).error
