@@ -17,7 +17,7 @@ test-peers: .venv/peers
 	$(BIN)/pytest -m "peers and not long"
 
 test-long: .venv/peers
-	HYPOTHESIS_PROFILE=long $(BIN)/pytest
+	CONVGRAD_TESTS=long $(BIN)/pytest
 
 lint: .venv/test
 	$(BIN)/ruff check .

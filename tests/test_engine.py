@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import convgrad
 from convgrad.algebra.phases import phases
+from convgrad.exact.coefficients import compare_coefficients, compare_layer
 from convgrad.exact.literal import evaluate_literally
-from convgrad.exact.proof import COMPLETE, IDENTITY, inputs_of, prove, run
+from convgrad.exact.proof import COEFFICIENTS, COMPLETE, IDENTITY, inputs_of, prove, run
 from tests.conftest import examples
 from tests.layers import layers
 
@@ -72,6 +73,43 @@ def engine_passes(layer):
     }
 
 
+def test_the_random_layers_are_of_every_kind():
+    """A test of the tests: what the properties below are said to cover does occur."""
+    from math import gcd
+
+    seen = set()
+
+    @settings(max_examples=600, database=None, derandomize=True)
+    @given(layers())
+    def look(layer):
+        axes = layer.axes
+        kinds = {
+            "rank": layer.rank,
+            "transposed": layer.transposed,
+            "flipped": layer.flipped,
+            "groups": layer.groups > 1,
+            "bias": layer.bias,
+            "mode": layer.padding_mode,
+            "crop": any(min(axis.before, axis.after) < 0 for axis in axes),
+            "uneven": any(axis.before != axis.after for axis in axes),
+            "kernel beyond the input": any(axis.extent > axis.input for axis in axes),
+            "stride beyond the kernel": any(axis.stride > axis.extent for axis in axes),
+            "common factor": any(gcd(axis.stride, axis.dilation) > 1 for axis in axes),
+            "rows left over": any(axis.unreached for axis in axes),
+            "output padding": any(layer.output_padding),
+        }
+        seen.update(kinds.items())
+
+    look()
+    for name in ("transposed", "flipped", "groups", "crop", "uneven", "kernel beyond the input"):
+        assert {(name, True), (name, False)} <= seen, name
+    for name in ("stride beyond the kernel", "common factor", "rows left over", "output padding"):
+        assert {(name, True), (name, False)} <= seen, name
+    assert {("rank", rank) for rank in (1, 2, 3, 4)} <= seen
+    assert {("bias", kind) for kind in ("filter", "none", "position")} <= seen
+    assert {("mode", kind) for kind in ("zeros", "reflect", "replicate", "circular")} <= seen
+
+
 @examples(2000)
 @given(layers(), st.integers(0, 1000))
 def test_every_pass_of_any_layer_is_the_same_by_equation_and_on_arrays(layer, seed):
@@ -87,6 +125,13 @@ def test_every_pass_of_any_layer_is_the_same_by_equation_and_on_arrays(layer, se
 def test_the_gradients_of_any_layer_equal_the_exact_difference_quotient(layer):
     for proof in prove(layer, batch=1):
         assert proof.holds, (layer, proof)
+
+
+@examples(500)
+@given(layers())
+def test_every_coefficient_of_the_gradients_of_any_layer_is_that_of_the_forward_pass(layer):
+    for name, outcome in compare_layer(layer).items():
+        assert outcome is None or outcome.holds, (layer, name)
 
 
 @examples(100)
@@ -203,6 +248,7 @@ def test_a_wrong_gradient_is_found_by_both_methods(method, planted):
     proof = convgrad.exact.proof.prove_gradient(forward, [claimed], "x", method=method)
     assert not proof.holds
     assert proof.counterexample
+    assert not compare_coefficients(forward[0], claimed, "x").holds
 
 
 def test_the_identity_test_holds_for_a_layer_of_a_real_network():
@@ -210,3 +256,5 @@ def test_the_identity_test_holds_for_a_layer_of_a_real_network():
     proofs = prove(layer, batch=1)
     assert all(proof.holds and proof.method == IDENTITY for proof in proofs)
     assert all(0 < proof.error < 1e-17 for proof in proofs)
+    complete = prove(layer, batch=1, method=COEFFICIENTS)
+    assert all(proof.holds and proof.method == COEFFICIENTS for proof in complete)

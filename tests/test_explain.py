@@ -99,6 +99,13 @@ def test_positions_that_no_window_reaches_are_named(capsys):
     assert "No window reaches the input positions i = 2, 5: their gradient is 0." in out
 
 
+def test_indices_can_count_from_one_in_any_notation(capsys):
+    _, out, _ = output(capsys, "explain", *ASKED, "--count-from", "1")
+    assert "Every index counts from 1." in out
+    assert "x[n,c,2·oh + th − 3,2·ow + tw − 3] · w[k,c,th,tw]" in out
+    assert "oh ≤ 15" in out
+
+
 def test_json_holds_equations_that_are_read_back(capsys):
     _, out, _ = output(capsys, "explain", *ASKED, "--json")
     data = json.loads(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convgrad.cli.layer import add_layer_options, layer_of
@@ -49,6 +50,9 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     group.add_argument(
         "--letters", metavar="ih=y,iw=x", help="letters of your own for indices of the notation"
+    )
+    group.add_argument(
+        "--count-from", type=int, choices=(0, 1), help="where indices begin, whatever the notation"
     )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--latex", action="store_true", help="print LaTeX")
@@ -124,4 +128,5 @@ def _notation(arguments: argparse.Namespace) -> Convention:
                 expected="index=letter with commas between, such as ih=y,iw=x",
             )
         letters |= {name.strip(): letter.strip()} if pair else {}
-    return convention(arguments.notation, letters)
+    way = convention(arguments.notation, letters)
+    return way if arguments.count_from is None else replace(way, first=arguments.count_from)

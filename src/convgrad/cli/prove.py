@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 METHODS = {
     "auto": "",
     "basis": "difference quotient over the complete basis",
+    "coefficients": "comparison of every coefficient, axis by axis",
     "identity": "polynomial identity test",
 }
 
@@ -37,7 +38,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "--method",
         choices=tuple(METHODS),
         default="auto",
-        help="every basis vector, or a random point of a prime field; auto: the first if small",
+        help="every basis vector, every coefficient axis by axis, or a random point of a prime "
+        "field; auto: the first if small, else the last",
     )
     group.add_argument("--trials", type=int, default=1, help="random points of the identity test")
     group.add_argument("--batch", type=int, default=2, help="instances (default 2)")

@@ -5,6 +5,8 @@ J(x) = sum of dz * z(x) is what the gradient dx differentiates: dJ = sum of dx *
 difference quotient   z is linear in x, so J(x + e_m) - J(x) in integers *is* dJ/dx[m], no limit
                       taken. Compared for every basis vector e_m of x, of dz and of every other
                       tensor: expressions that are linear in each and agree there are equal.
+coefficients          both sides are sums of products; the coefficient of every product is compared,
+                      one group of joined indices at a time: see `coefficients`.
 identity test         the two sides of dJ = sum of dx * v are polynomials; they are compared at a
                       random point of a prime field. Polynomials of degree d that differ agree
                       there with probability at most d/p [Schwartz 1980, Zippel 1979].
@@ -23,6 +25,7 @@ from convgrad.algebra.affine import Affine, numeric
 from convgrad.algebra.expression import Access, Equation, Index, Tensor, Term
 from convgrad.algebra.polynomial import Polynomial
 from convgrad.errors import ConvgradError
+from convgrad.exact import coefficients
 from convgrad.exact.arithmetic import PRIME, Array, PrimeField
 from convgrad.exact.vectorised import evaluate
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from convgrad.convolution import Convolution
 
+COEFFICIENTS = coefficients.METHOD
 COMPLETE = "difference quotient over the complete basis"
 IDENTITY = "polynomial identity test"
 
@@ -44,7 +48,7 @@ class Proof:
 
     Attributes:
         gradient: "dx", "dw", ...
-        method: `COMPLETE` or `IDENTITY`.
+        method: `COMPLETE`, `COEFFICIENTS` or `IDENTITY`.
         holds: whether everything agreed.
         compared: how many exact numbers were compared.
         error: a bound on the probability that a wrong gradient passes; 0 for a complete basis.
@@ -61,6 +65,8 @@ class Proof:
     def __str__(self) -> str:
         if not self.holds:
             return f"{self.gradient} is WRONG, by the {self.method}: {self.counterexample}"
+        if self.method == COEFFICIENTS:
+            return f"{self.gradient} is proved: {self.method}, {self.compared:,} numbers equal"
         if self.method == COMPLETE:
             return (
                 f"{self.gradient} is proved: {self.method}, {self.compared:,} exact integers equal"
@@ -91,7 +97,9 @@ def prove(
     Args:
         layer: the layer.
         batch: how many instances; 2 would show a gradient that mixes them.
-        method: `COMPLETE`, `IDENTITY`, or empty for the first where it is small enough.
+        method: `COMPLETE`, `COEFFICIENTS` (complete for any size; where it does not decide, the
+            identity test), `IDENTITY`, or empty for the first where it is small enough and the
+            last where it is not.
         trials: random points for the identity test.
         seed: of the random numbers; fresh ones unless given.
 
@@ -109,10 +117,23 @@ def prove(
     found = passes(layer)
     forward = [equation.with_sizes({"N": batch}) for equation in found.forward]
     proofs: list[Proof] = []
+    decided = coefficients.compare_layer(layer, batch) if method == COEFFICIENTS else {}
     for name, equations in found.gradients.items():
+        if outcome := decided.get(name):
+            text = "" if outcome.holds else "a coefficient differs"
+            proof = Proof(name, COEFFICIENTS, outcome.holds, outcome.compared, 0.0, text)
+            proofs.append(proof)
+            continue
         gradient = [equation.with_sizes({"N": batch}) for equation in equations]
         proofs.append(
-            prove_gradient(forward, gradient, name[1:], method=method, trials=trials, seed=seed)
+            prove_gradient(
+                forward,
+                gradient,
+                name[1:],
+                method=IDENTITY if method == COEFFICIENTS else method,
+                trials=trials,
+                seed=seed,
+            )
         )
     return tuple(proofs)
 
