@@ -1,7 +1,5 @@
 """Sums, plans and the choice among them."""
 
-
-
 from __future__ import annotations
 
 import numpy as np
