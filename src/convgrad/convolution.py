@@ -240,7 +240,7 @@ class Convolution:
 
         >>> text = str(Convolution(8, 1, 1, 3).explain(code=False))
         >>> print(text.splitlines()[0])
-        The backward pass of Convolution 1x8 -> 1x6, kernel 3
+        The backward pass of Convolution 1x8 → 1x6, kernel 3
         """
         from convgrad.explain.content import Explanation
         from convgrad.notation.conventions import convention
