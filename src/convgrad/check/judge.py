@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convgrad.check.conventions.attempt import SearchError
 from convgrad.check.conventions.convention import observe, signature
 from convgrad.check.conventions.roles import RATE, CannotExpressError
-from convgrad.check.conventions.search import SearchError, find_convention
+from convgrad.check.conventions.search import find_convention
 from convgrad.check.conventions.wishes import Wishes
 from convgrad.check.mistakes.explain import explain
 from convgrad.check.mistakes.mistake import Case, Evidence, agree
@@ -371,8 +372,8 @@ def _notes(c: Convention, source: Source) -> list[str]:
 def _first_failure(
     c: Convention, sandbox: Sandbox, observations: list[Observation]
 ) -> Failure | None:
+    from convgrad.check.conventions.backward import backward_arguments, kept_arguments
     from convgrad.check.conventions.convention import execute
-    from convgrad.check.conventions.search import backward_arguments, kept_arguments
 
     del observations
     kept = kept_arguments(c, sandbox)

@@ -19,6 +19,12 @@ from convgrad.check.conventions.convention import (
     leaves,
     read_place,
 )
+from convgrad.check.conventions.layouts import (
+    BIAS_LAYOUTS,
+    FLAT_BIAS,
+    FLAT_WEIGHTS,
+    WEIGHT_LAYOUTS,
+)
 from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.layout import fits
 from convgrad.check.nest import GRADIENTS, truth
@@ -142,14 +148,12 @@ def _without_duplicates(found: dict[Pass, tuple[float, Place]]) -> dict[Pass, tu
 
 
 def _layouts_for(c: Convention, gradient: Pass) -> tuple[str, ...]:
-    from convgrad.check.conventions import search
-
     if gradient == "dx":
         return (c.data,)
     if gradient == "dw":
-        return (c.weights, *(search.FLAT_WEIGHTS if c.abilities.flat else search.WEIGHT_LAYOUTS))
+        return (c.weights, *(FLAT_WEIGHTS if c.abilities.flat else WEIGHT_LAYOUTS))
     first = (c.bias,) if c.bias else ()
-    every = search.FLAT_BIAS if c.abilities.flat else search.BIAS_LAYOUTS
+    every = FLAT_BIAS if c.abilities.flat else BIAS_LAYOUTS
     untied = "H" in c.bias or "W" in c.bias
     return tuple(b for b in (*first, *every, "1") if b and (untied or not {"H", "W"} & set(b)))
 

@@ -1,0 +1,151 @@
+"""Which arguments a call may have, from the names of its parameters."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from convgrad.check.conventions.convention import (
+    Arguments,
+    Convention,
+    Items,
+    Written,
+)
+from convgrad.check.conventions.roles import (
+    CACHE,
+    OPTIONS,
+    ROLE,
+    ways_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convgrad.check.conventions.convention import Argument
+    from convgrad.check.probe import Abilities
+    from convgrad.check.source import Function, Target
+
+
+def argument_choices(function: Function, parameter: str, *, constructor: bool) -> list[Argument]:
+    """Every argument that the parameter's name suggests."""
+    found: list[Argument] = []
+    keys = function.keys.get(parameter, ())
+    if keys and not constructor and (OPTIONS.fullmatch(parameter) or len(keys) > 1):
+        options = _options(keys)
+        if options is not None:
+            return [options]
+    if CACHE.fullmatch(parameter) and not constructor:
+        return []
+    found += [Written(role, way) for role, way in ways_of(parameter, constructor=constructor)]
+    return found
+
+
+def _options(keys: tuple[str, ...]) -> Items | None:
+    entries: list[Argument] = []
+    for key in keys:
+        ways = ways_of(key, constructor=False) or ways_of(key, constructor=True)
+        number = [w for w in ways if w[1].name == "number"]
+        arrays = [w for w in ways if w[1].name == "array"]
+        if key.lower() in {"k", "f", "size"}:
+            number = [w for w in number if w[0] == "kernel"]
+        numbers_first = key.lower() in {"k", "f", "s", "p", "size"} or not arrays
+        picked = (number or ways) if numbers_first else arrays
+        if not picked:
+            return None
+        entries.append(Written(*picked[0]))
+    return Items(keys, tuple(entries))
+
+
+def combinations_of(
+    function: Function, choices: list[tuple[str, list[Argument | None]]]
+) -> Iterator[Arguments]:
+    """All combinations, the likeliest first: ordered by the sum of their ranks."""
+    ranks = [range(len(options)) for _, options in choices]
+    every = itertools.islice(itertools.product(*ranks), 20_000)
+    for rank in sorted(every, key=lambda r: (sum(r), r))[:120]:
+        picked = [(name, options[i]) for (name, options), i in zip(choices, rank, strict=True)]
+        yield tuple((name, argument) for name, argument in picked if argument is not None)
+    del function
+
+
+def constructor_choices(target: Target) -> list[tuple[str, list[Argument | None]]]:
+    """What every parameter of the constructor may be given."""
+    assert target.constructor is not None  # noqa: S101  (for the type checker)
+    found: list[tuple[str, list[Argument | None]]] = []
+    for parameter in target.constructor.parameters:
+        options: list[Argument | None] = [
+            *argument_choices(target.constructor, parameter.name, constructor=True)
+        ]
+        if parameter.default is not None and parameter.default[:1] in {"'", '"'}:
+            named = [o for o in options if isinstance(o, Written) and "name" in o.way.name]
+            options = [*named, *(o for o in options if o not in named)]  # padding="valid"
+        if parameter.default is not None:
+            roles = {o.role for o in options if isinstance(o, Written)}
+            # Left out first: what has no bearing on the layer, and arrays that are made inside.
+            arrays = [o for o in options if isinstance(o, Written) and o.way.name == "array"]
+            if not roles or roles & {"activation", "nothing", "yes"} or arrays:
+                options.insert(0, None)
+            else:
+                options.append(None)
+        elif not options:
+            options = [
+                Written(r, ROLE[r].ways[0]) for r in ("nothing", "channels", "filters", "kernel")
+            ]
+        found.append((parameter.name, options))
+    return found
+
+
+def roles_in(arguments: Arguments) -> dict[str, str]:
+    """The roles in the arguments with the way they are written."""
+    used: dict[str, str] = {}
+    for _, argument in arguments:
+        if isinstance(argument, Written):
+            used[argument.role] = argument.way.name
+        elif isinstance(argument, Items):
+            entries = argument.entries
+            used |= roles_in(tuple((str(i), entry) for i, entry in enumerate(entries)))
+    return used
+
+
+def abilities_of(c: Convention, every: tuple[Arguments, ...], *, flat: bool) -> Abilities:
+    """What the layers of a convention can express, from the ways its arguments are written."""
+    roles: dict[str, str] = {}
+    for arguments in every:
+        roles |= roles_in(arguments)
+    pads = roles.get("padding", "")
+    heights = "kernel height" in roles or "shape of the weights" in roles
+    named = pads in {"name", "capital name"}
+    return replace(
+        c.abilities,
+        batch="N" in c.data,
+        channels="C" in c.data and ("C" in c.weights),
+        filters="C" in c.out and "K" in c.weights,
+        stride="stride" in roles or "stride height" in roles,
+        strides=roles.get("stride") == "pair" or "stride height" in roles,
+        padding=("padding" in roles and not named) or "padding height" in roles,
+        paddings=pads in {"pair", "pair per side"} or "padding height" in roles,
+        sides=pads == "pair per side",
+        same=named,
+        dilation="dilation" in roles,
+        groups="groups" in roles,
+        square_kernel=roles.get("kernel") == "number" and not heights,
+        square_input=roles.get("shape of the input") == "side",
+        flat=flat,
+    )
+
+
+def arguments_of_forward(target: Target) -> Arguments | None:
+    """The arguments of a forward method: the input, and what has no default."""
+    if target.forward is None:
+        return None
+    arguments: list[tuple[str, Argument]] = []
+    for i, parameter in enumerate(target.forward.parameters):
+        if i == 0:
+            arguments.append((parameter.name, Written("input", ROLE["input"].ways[0])))
+        elif parameter.default is None:
+            choices = argument_choices(target.forward, parameter.name, constructor=False)
+            arguments.append(
+                (parameter.name, choices[0] if choices else Written("yes", ROLE["yes"].ways[0]))
+            )
+    return tuple(arguments)

@@ -1,0 +1,65 @@
+"""One trial of a convention: how far it came."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from convgrad.check.conventions.convention import (
+        Convention,
+    )
+    from convgrad.check.sandbox import Failure
+    from convgrad.check.source import Target
+
+
+MOST_TRIALS = 3000
+SECONDS = 12.0
+
+
+class SearchError(Exception):
+    """No way to call the code was found; the text says how far the best attempt came."""
+
+    def __init__(self, text: str, failure: Failure | None = None) -> None:
+        super().__init__(text)
+        self.failure = failure
+
+
+@dataclass
+class Budget:
+    """How many trials and how much time the search has used."""
+
+    trials: int = 0
+    started: float = 0.0
+
+    def spend(self) -> bool:
+        """Count one trial; False when there have been enough."""
+        self.trials += 1
+        return self.trials < MOST_TRIALS and time.monotonic() - self.started < SECONDS
+
+
+@dataclass(frozen=True)
+class Trial:
+    """On which kind of layer the forward pass is tried."""
+
+    flat: bool = False
+    square: bool = False
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A convention that was tried, with its score and its failure."""
+
+    convention: Convention
+    score: float
+    failure: Failure | None = None
+
+
+EXACT, UP_TO_BIAS, SHAPE, BATCH_AND_FILTERS = 3.0, 2.5, 1.0, 0.7
+
+
+def say_why(target: Target, failure: Failure | None) -> str:
+    """Why no convention was found, in words."""
+    text = f"no way to call {target.name} was found"
+    return f"{text}; the likeliest attempt ended in {failure}" if failure else text

@@ -1,0 +1,261 @@
+"""Trials of the forward pass: right results decide which convention it is."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convgrad.check.conventions.arguments import (
+    abilities_of,
+    argument_choices,
+    arguments_of_forward,
+    combinations_of,
+    constructor_choices,
+    roles_in,
+)
+from convgrad.check.conventions.attempt import (
+    BATCH_AND_FILTERS,
+    EXACT,
+    SHAPE,
+    UP_TO_BIAS,
+    Attempt,
+    Trial,
+)
+from convgrad.check.conventions.convention import (
+    Convention,
+    Written,
+    described,
+    execute,
+    leaves,
+)
+from convgrad.check.conventions.layouts import belong_together, layouts_to_try, output_layouts
+from convgrad.check.conventions.parameters import hard_coded_kernels, parameter_paths, with_paths
+from convgrad.check.conventions.roles import (
+    ROLE,
+    CannotExpressError,
+)
+from convgrad.check.layout import fits
+from convgrad.check.nest import truth
+from convgrad.check.probe import Abilities, Probe, base_sizes, integers
+from convgrad.check.sandbox import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convgrad.check.conventions.convention import Argument
+    from convgrad.check.conventions.wishes import Wishes
+    from convgrad.check.nest import Array
+    from convgrad.check.sandbox import Sandbox
+    from convgrad.check.source import Function, Target
+
+
+def function_attempts(
+    target: Target, forward: Function, sandbox: Sandbox, wishes: Wishes, trial: Trial
+) -> Iterator[Attempt]:
+    """Trials of a forward function."""
+    flat = trial.flat
+    choices: list[tuple[str, list[Argument | None]]] = []
+    for parameter in forward.parameters:
+        options: list[Argument | None] = [
+            *argument_choices(forward, parameter.name, constructor=False)
+        ]
+        options = [
+            o for o in options if not (isinstance(o, Written) and o.role == "error")
+        ] or options
+        if parameter.default is not None:
+            options.append(None)
+        elif not options:
+            options = [
+                Written(r, ROLE[r].ways[0])
+                for r in ("input", "weights", "bias", "stride", "padding")
+            ]
+        choices.append((parameter.name, options))
+    datas, weights, biases = layouts_to_try(wishes, flat=flat)
+    pairs = sorted(itertools.product(range(len(datas)), range(len(weights))), key=sum)
+    pairs += [
+        p for p in itertools.product(range(len(datas)), range(len(weights))) if p not in pairs
+    ]
+    for i, j in pairs:
+        data, weight = datas[i], weights[j]
+        if not belong_together(data, weight):
+            continue
+        for arguments in itertools.islice(combinations_of(forward, choices), 24):
+            roles = roles_in(arguments)
+            if "input" not in roles or "weights" not in roles:
+                continue
+            best_bias = biases if "bias" in roles else ("",)
+            first_failure: Failure | None = None
+            repeated = 0
+            for bias in best_bias:
+                c = Convention(target, data, data, weight, bias, forward=arguments)
+                if (
+                    bias
+                    and any(letter in bias for letter in "HW")
+                    and data not in {"CHW", "HWC", "HW"}
+                ):
+                    continue
+                attempt = _try_forward(
+                    replace(c, abilities=abilities_of(c, (arguments,), flat=flat)), sandbox, trial
+                )
+                yield attempt
+                same = attempt.failure is not None and attempt.failure == first_failure
+                first_failure = first_failure if bias != best_bias[0] else attempt.failure
+                repeated = repeated + 1 if same else 0
+                if repeated == 2:  # the bias has nothing to do with it
+                    break
+
+
+def class_attempts(
+    target: Target, sandbox: Sandbox, wishes: Wishes, trial: Trial
+) -> Iterator[Attempt]:
+    """Trials of a class: constructed, its parameters set, its forward method run."""
+    flat = trial.flat
+    assert target.constructor is not None  # noqa: S101  (for the type checker)
+    choices = constructor_choices(target)
+    datas, weights, biases = layouts_to_try(wishes, flat=flat)
+    for constructor in combinations_of(target.constructor, choices):
+        roles = roles_in(constructor)
+        given = weights if roles.get("weights") == "array" else weights[:1]
+        given_bias = biases if roles.get("bias") == "array" else biases[:1]
+        for data, weight, bias in itertools.product(datas, given, given_bias):
+            if roles.get("weights") == "array" and not belong_together(data, weight):
+                continue
+            c = Convention(target, data, data, weight, bias, constructor=constructor)
+            c = replace(c, abilities=abilities_of(c, (constructor,), flat=flat))
+            outcome = list(_class_attempt(c, sandbox, trial, fixed_weights=len(given) > 1))
+            yield from outcome
+            if outcome and outcome[-1].score < 0 and not _depends_on_layout(roles):
+                break  # the constructor itself fails, whatever the layout
+
+
+def _depends_on_layout(roles: dict[str, str]) -> bool:
+    return bool({"shape of the input", "weights", "bias", "shape of the weights"} & set(roles))
+
+
+def _class_attempt(
+    c: Convention, sandbox: Sandbox, trial: Trial, *, fixed_weights: bool
+) -> Iterator[Attempt]:
+    """Construct, find the parameters, set them, and run forward."""
+    probe = integers(
+        base_sizes(replace(c.abilities, square_input=c.abilities.square_input or trial.square))
+    )
+    steps_only = replace(c, target=replace(c.target, forward=None))
+    try:
+        run = execute(replace(steps_only, backward=()), probe, sandbox)
+    except CannotExpressError:
+        return
+    if run.failure is not None:
+        yield Attempt(c, -1, run.failure)
+        return
+    found = described(run.results.get("before0"))
+    forward_arguments = arguments_of_forward(c.target)
+    if forward_arguments is None:
+        return
+    c = replace(c, forward=forward_arguments)
+    options = list(parameter_paths(found, c, probe)) if not fixed_weights else []
+    if not options and not fixed_weights:
+        hard_coded = list(hard_coded_kernels(found, c, probe))
+        if hard_coded:
+            options = hard_coded
+        else:  # the parameters may be made by the first call
+            run = execute(replace(c, backward=()), probe, sandbox)
+            options = list(parameter_paths(described(run.results.get("before0")), c, probe))
+            options = [replace(option, lazy=True) for option in options] or [c]
+    if fixed_weights:
+        options = [with_paths(c, found, probe)]
+    for option in options:
+        yield _try_forward(option, sandbox, trial)
+
+
+def _try_forward(c: Convention, sandbox: Sandbox, kind: Trial) -> Attempt:
+    """Run forward on the base probe and score its result."""
+    best = Attempt(c, 0)
+    for abilities in _fixed_variants(c.abilities):
+        trial = replace(c, abilities=abilities)
+        square = abilities.square_input or kind.square
+        sizes = base_sizes(replace(abilities, square_input=square))
+        if not sizes.is_legal:
+            continue
+        probe = integers(sizes)
+        try:
+            run = execute(replace(trial, backward=()), probe, sandbox, backward=False, seconds=4.0)
+        except CannotExpressError as error:
+            return Attempt(trial, -0.5, Failure("CannotExpress", str(error)))
+        if run.failure is not None:
+            if best.score <= 0:
+                best = Attempt(trial, _depth(run.failure), run.failure)
+            if run.failure.kind in {"Timeout", "Killed"}:
+                return best
+            continue
+        attempt = score_forward(trial, probe, run.results.get("forward0"))
+        if attempt.score > best.score:
+            best = attempt
+        if best.score >= EXACT or best.score <= 0:
+            break
+    return best
+
+
+def _depth(failure: Failure) -> float:
+    """Failures deep inside the code are nearer to success than refused arguments."""
+    return 0.0 if failure.kind == "TypeError" and len(failure.lines) < 1 else 0.1
+
+
+def _fixed_variants(abilities: Abilities) -> Iterator[Abilities]:
+    """Without a parameter for it, stride and padding may be written into the code."""
+    yield abilities
+    if not abilities.padding and not abilities.same:
+        odd = replace(abilities, kernel=(3, 3)) if abilities.square_kernel else abilities
+        if abilities.square_kernel or abilities.kernel == (3, 3):
+            yield replace(odd, padding_fixed=1)
+
+
+def score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
+    """How well the value of a forward pass agrees with the right output."""
+    sizes = probe.sizes.shapes["z"]
+    expected = truth("forward", probe)
+    flipped_sizes = replace(probe.sizes, flipped=True)
+    flipped = truth("forward", replace(probe, sizes=flipped_sizes))
+    best = Attempt(c, 0.0)
+    for path, array in leaves(value):
+        for out in output_layouts(c.data, flat=c.abilities.flat):
+            layout = out.replace("C", "K")
+            if not fits(array.shape, "NKHW", layout, sizes):
+                if best.score <= 0 and _has_batch_and_filters(array.shape, layout, sizes):
+                    best = Attempt(replace(c, out=out, output=path), BATCH_AND_FILTERS)
+                continue
+            filters = "C" in out and "K" in c.weights
+            found = replace(
+                c, out=out, output=path, abilities=replace(c.abilities, filters=filters)
+            )
+            from convgrad.check.layout import restore
+
+            z = restore(array, "NKHW", layout, sizes)
+            if z is None:
+                continue
+            if _close(z, expected) or (not c.bias and _close(z, expected - probe.b[:, None, None])):
+                return Attempt(found, EXACT)
+            if _close(z, flipped) or (not c.bias and _close(z, flipped - probe.b[:, None, None])):
+                return Attempt(
+                    replace(found, abilities=replace(found.abilities, flipped=True)), EXACT
+                )
+            if _close(z, np.maximum(expected, 0)) and expected.min() < 0:
+                return Attempt(replace(found, abilities=replace(found.abilities, relu=True)), EXACT)
+            if _close(z, expected - probe.b[:, None, None]):
+                best = Attempt(found, UP_TO_BIAS)
+            elif best.score < SHAPE:
+                best = Attempt(found, SHAPE)
+    return best
+
+
+def _has_batch_and_filters(shape: tuple[int, ...], layout: str, sizes: tuple[int, ...]) -> bool:
+    """The right number of samples and filters, with other positions: a forward pass gone wrong."""
+    if len(shape) != len(layout) or not layout.isalpha() or "N" not in layout or "K" not in layout:
+        return False
+    return shape[layout.index("N")] == sizes[0] and shape[layout.index("K")] == sizes[1]
+
+
+def _close(a: Array, b: Array) -> bool:
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-6, atol=1e-6))

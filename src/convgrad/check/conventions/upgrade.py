@@ -1,0 +1,129 @@
+"""What else a forward pass can express, once one way to call it is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from convgrad.check.conventions.arguments import abilities_of
+from convgrad.check.conventions.attempt import EXACT
+from convgrad.check.conventions.convention import (
+    Arguments,
+    Convention,
+    Written,
+    at,
+    execute,
+)
+from convgrad.check.conventions.forward import score_forward
+from convgrad.check.conventions.roles import (
+    ROLE,
+    CannotExpressError,
+)
+from convgrad.check.layout import fits
+from convgrad.check.probe import Sizes, base_sizes, integers
+
+if TYPE_CHECKING:
+    from convgrad.check.conventions.convention import Argument
+    from convgrad.check.sandbox import Sandbox
+
+
+def upgrade(c: Convention, sandbox: Sandbox) -> Convention:
+    """Numbers become pairs where the code takes pairs too: more layers can be expressed."""
+    for role in ("kernel", "stride", "padding"):
+        for way in ROLE[role].ways[1:4]:
+            trial = _with_way(c, role, way.name)
+            if trial is None or c.abilities.flat:
+                continue
+            every = (trial.constructor, trial.forward or ())
+            before = c.abilities
+            abilities = abilities_of(trial, every, flat=False)
+            abilities = replace(
+                abilities,
+                flipped=before.flipped,
+                relu=before.relu,
+                filters=before.filters,
+                kernel=before.kernel,
+            )
+            trial = replace(trial, abilities=abilities)
+            sizes = base_sizes(abilities)
+            probe_sizes = replace(sizes, size=(10, 9))
+            if role == "stride":
+                probe_sizes = replace(probe_sizes, stride=(2, 3))
+            if role == "padding":
+                probe_sizes = replace(probe_sizes, pads=((1, 1), (2, 2)))
+                if way.name == "pair per side":
+                    probe_sizes = replace(probe_sizes, pads=((0, 1), (2, 1)))
+                elif way.name == "name":
+                    continue
+            if _forward_is_right(trial, probe_sizes, sandbox):
+                c = trial
+                break
+    return c
+
+
+def without_ignored(c: Convention, sandbox: Sandbox) -> Convention:
+    """Options that the constructor takes and the forward pass ignores are no abilities."""
+    a = c.abilities
+    base = replace(base_sizes(a), size=(12, 11))
+    same = (
+        ((base.kernel[0] - 1) // 2, base.kernel[0] // 2),
+        (
+            (base.kernel[1] - 1) // 2,
+            base.kernel[1] // 2,
+        ),
+    )
+    trials = {
+        "same": replace(base, pads=same),
+        "dilation": replace(base, dilation=(2, 2)),
+        "groups": replace(base, channels=4, filters=6, groups=2),
+    }
+    for name, sizes in trials.items():
+        if getattr(a, name) and not a.flat and _is_ignored(c, sizes, base, sandbox):
+            c = replace(
+                c, abilities=replace(c.abilities, **{name: False}), ignored=(*c.ignored, name)
+            )
+    return c
+
+
+def _is_ignored(c: Convention, sizes: Sizes, plain: Sizes, sandbox: Sandbox) -> bool:
+    try:
+        run = execute(replace(c, backward=()), integers(sizes), sandbox, backward=False)
+    except CannotExpressError:
+        return False
+    if run.failure is not None:
+        return sizes.groups > 1 or run.failure.kind == "NotImplementedError"
+    z = at(run.results.get("forward0"), c.output)
+    layout = c.out.replace("C", "K")
+    return z is not None and fits(z.shape, "NKHW", layout, plain.shapes["z"])
+
+
+def _with_way(c: Convention, role: str, way: str) -> Convention | None:
+    changed = False
+
+    def rewrite(arguments: Arguments) -> Arguments:
+        nonlocal changed
+        found: list[tuple[str, Argument]] = []
+        for name, argument in arguments:
+            if isinstance(argument, Written) and argument.role == role and argument.way.name != way:
+                ways = {w.name: w for w in ROLE[role].ways}
+                changed = argument.way.name == "number" and way in ways
+                found.append((name, Written(role, ways[way]) if changed else argument))
+            else:
+                found.append((name, argument))
+        return tuple(found)
+
+    forward = rewrite(c.forward) if c.forward is not None else None
+    trial = replace(c, constructor=rewrite(c.constructor), forward=forward)
+    return trial if changed else None
+
+
+def _forward_is_right(c: Convention, sizes: Sizes, sandbox: Sandbox) -> bool:
+    probe = integers(sizes)
+    try:
+        run = execute(replace(c, backward=()), probe, sandbox, backward=False)
+    except CannotExpressError:
+        return False
+    if run.failure is not None:
+        return False
+    attempt = score_forward(c, probe, run.results.get("forward0"))
+    return attempt.score >= EXACT and attempt.convention.abilities.flipped == c.abilities.flipped
