@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import insort
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,39 +17,41 @@ if TYPE_CHECKING:
 ALIGN = 64
 
 
+def _size(block: NDArray[np.uint8]) -> int:
+    return block.nbytes
+
+
 class Arena:
     """Blocks that calls borrow; as many are kept as the bound allows."""
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
+        self.idle = 0
         self._lock = threading.Lock()
         self._free: list[NDArray[np.uint8]] = []
 
     def take(self, size: int) -> NDArray[np.uint8]:
-        """A block of at least so many bytes."""
+        """A block of at least so many bytes, and room to align its beginning."""
         with self._lock:
-            fitting = [n for n, block in enumerate(self._free) if block.size >= size + ALIGN]
-            if fitting:
-                return self._free.pop(min(fitting, key=lambda n: self._free[n].size))
+            for place, block in enumerate(self._free):
+                if block.nbytes >= size + ALIGN:
+                    self.idle -= block.nbytes
+                    return self._free.pop(place)
         return np.empty(size + ALIGN, np.uint8)
 
     def give(self, block: NDArray[np.uint8]) -> None:
         """Return a block: kept, unless more than the bound would lie idle; small ones go first."""
         with self._lock:
-            self._free.append(block)
-            self._free.sort(key=lambda free: free.size)
-            while sum(free.size for free in self._free) > self.bound:
-                self._free.pop(0)
+            insort(self._free, block, key=_size)
+            self.idle += block.nbytes
+            while self.idle > self.bound:
+                self.idle -= self._free.pop(0).nbytes
 
     def clear(self) -> None:
         """Give all idle memory back to the system."""
         with self._lock:
             self._free.clear()
-
-    @property
-    def idle(self) -> int:
-        """Bytes kept for later calls."""
-        return sum(free.size for free in self._free)
+            self.idle = 0
 
     @contextmanager
     def borrow(self, size: int) -> Generator[int]:

@@ -279,7 +279,8 @@ def correlated_plan(contraction: Contraction, tile: Tile, target: Target) -> Pla
     vectors = int((-(-run_length // tile.lanes)).sum()) * pieces.number
     wide = 1.0 if tile.lanes * size == target.vector_bytes else 0.55
     loads = tile.rows + 1.3 * tile.vectors
-    fresh = row_panels * cell_panels * max(tile.rows * tile.vectors * 1.0 + tile.rows, loads)
+    adds = 1.25 * tile.rows * tile.vectors + tile.rows
+    fresh = row_panels * cell_panels * max(adds, loads)
     cycles = groups * (
         vectors * fresh * wide + 12.0 * rows * cells + stage.cycles * pieces.number
     ) + (groups * run_first.size * pieces.number * row_panels * cell_panels * 8.0)

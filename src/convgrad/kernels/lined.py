@@ -179,11 +179,22 @@ def _emit_write(
         )
 
     whole = (code.integer("live") >= tile.lines) & (code.integer("rows") >= tile.rows)
-    whole &= step.equals(1)
-    with code.when(whole):
+    with code.when(whole & step.equals(1)):
         for cell, value in values.items():
             target(cell).store_masked(value, lanes, masks[cell[2]])
-    with code.unless(whole):
+    # Every second element, as in the phases of an input gradient with stride 2: spread to two
+    # vectors, of which half the lanes are written.
+    with code.when(whole & step.equals(2)):
+        for half in (0, lanes):
+            order = [(j + half) // 2 for j in range(lanes)]
+            spread = [
+                code.lanes_between(0, count * 2 - half, lanes) & code.alternate(lanes)
+                for count in counts
+            ]
+            for cell, value in values.items():
+                moved = code.shuffle(value, value, order)
+                target(cell).store_masked(moved, lanes, spread[cell[2]], half)
+    with code.unless(whole & (step < 3)):
         _emit_write_slowly(code, number, tile, values)
 
 
@@ -325,6 +336,7 @@ def lined_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | N
     loads *= 1.4 if tile.steps[1] == 1 else 4.0
     few = max(1.0, 6.0 / (tile.rows * tile.lines * tile.vectors))
     per_tile = channels * (max(adds * few, loads + 0.4 * adds) * (0.7 if half else 1.0) + 12.0)
+    per_tile *= 1.15 if tile.rows * tile.vectors > 1 else 1.0
     per_tile += 20.0 + 2.0 * tile.rows * tile.lines * tile.vectors
     cycles = tiles * images * groups * per_tile
     # A task should last some microseconds, and there should be some tasks for each thread.
