@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from oracle import passes
 from shapes import arrays, integers, layer, layers, operands
 
+from convgrad import reference
 from convgrad.kernels import plan_pass, run, set_num_threads
 from convgrad.kernels.algorithms import ALGORITHMS, candidates
 from convgrad.kernels.bound import Bound
@@ -95,6 +96,23 @@ def test_every_tile_equals_the_oracle(made, batch, number, pick):
 )
 def test_layers_of_well_known_networks(made):
     check_all_passes(made, 3, "float32")
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_padding_by_the_input_itself_equals_the_reference(mode):
+    made = layer((9, 8), 4, 6, 3, stride=2, padding=((2, 1), (0, 3)), padding_mode=mode)
+    x, w, dz = arrays(made, 2)
+    expected = (
+        reference.forward(made, x, w),
+        reference.input_gradient(made, dz, w),
+        reference.weight_gradient(made, dz, x),
+    )
+    for name, right in zip(NAMES, expected, strict=True):
+        got = run(name, made, *operands(name, x, w, dz))
+        np.testing.assert_array_equal(got, right)
+        out = np.empty_like(right)
+        assert run(name, made, *operands(name, x, w, dz), out=out) is out
+        np.testing.assert_array_equal(out, right)
 
 
 def test_the_bias_is_added_per_filter_and_per_position():

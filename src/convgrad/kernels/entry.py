@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convgrad.convolution import Convolution
 from convgrad.kernels import llvm
 from convgrad.kernels.bound import Bound
 from convgrad.kernels.program import plan_pass
 from convgrad.kernels.target import host_target
+from convgrad.padding import pad_by_mode, padded_axes, unpad_by_mode
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from numpy.typing import NDArray
 
-    from convgrad.convolution import Convolution
     from convgrad.kernels.layers import Pass
 
     Array = NDArray[Any]
@@ -50,19 +52,15 @@ def run(
         algorithm: one algorithm's name, to use no other.
 
     Returns: the result, or None where no kernel computes this and the reference must: another
-        type of number than float32 and float64, another padding mode than zeros, an empty array,
-        no llvmlite, a processor without a target, or a factor that is not finite beside terms
-        that the padding leaves out. Then `out` may have been written to.
+        type of number than float32 and float64, an empty array, no llvmlite, a processor without
+        a target, or a factor that is not finite beside terms that the padding leaves out. Then
+        `out` may have been written to.
     """
     number = _NUMBERS.get(first.dtype)
-    if (
-        number is None
-        or second.dtype != first.dtype
-        or layer.padding_mode != "zeros"
-        or not first.size
-        or not second.size
-    ):
+    if number is None or second.dtype != first.dtype or not first.size or not second.size:
         return None
+    if layer.padding_mode != "zeros":
+        return _run_padded(name, layer, (first, second, bias), out, algorithm)
     batch = first.shape[0]
     bound = _bind((name, layer, batch, number, algorithm))
     if bound is None:
@@ -82,6 +80,48 @@ def run(
         return result
     out[...] = result
     return out
+
+
+def _run_padded(
+    name: Pass,
+    layer: Convolution,
+    arrays: tuple[Array, Array, Array | None],
+    out: Array | None,
+    algorithm: str | None,
+) -> Array | None:
+    """A layer that pads by its own entries: a linear map before the sum, its transpose after it."""
+    first, second, bias = arrays
+    inner, axes, mode = _inner(layer), layer.axes, layer.padding_mode
+    if name == "forward":
+        padded = pad_by_mode(first, axes, mode)
+        return run(name, inner, padded, second, bias, out=out, algorithm=algorithm)
+    if name == "weight_gradient":
+        padded = pad_by_mode(second, axes, mode)
+        return run(name, inner, first, padded, out=out, algorithm=algorithm)
+    dx = run(name, inner, first, second, algorithm=algorithm)
+    if dx is None:
+        return None
+    dx = np.ascontiguousarray(unpad_by_mode(dx, axes, mode))
+    if out is None:
+        return dx
+    out[...] = dx
+    return out
+
+
+@lru_cache
+def _inner(layer: Convolution) -> Convolution:
+    """The layer on the padded input."""
+    return Convolution(
+        tuple(axis.input for axis in padded_axes(layer.axes)),
+        layer.in_channels,
+        layer.filters,
+        layer.kernel,
+        stride=layer.stride,
+        dilation=layer.dilation,
+        groups=layer.groups,
+        bias=layer.bias,
+        flipped=layer.flipped,
+    )
 
 
 def _is_swapped(name: Pass, layer: Convolution) -> bool:
