@@ -359,6 +359,8 @@ def _notes(c: Convention, source: Source) -> list[str]:
     if source.python2:
         notes.append("written for Python 2: / between integers was read as //")
     a = c.abilities
+    if a.square_kernel:
+        notes.append("only square kernels can be set or are understood: no others were probed")
     if not a.stride:
         notes.append("no stride can be set: stride was not probed")
     if not (a.padding or a.same):

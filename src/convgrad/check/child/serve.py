@@ -129,7 +129,8 @@ class Server:
         value = self._open(step["value"])
         if step.get("inplace"):
             there = _follow(owner, [last])
-            same = wire.is_array(there) and there.shape == value.shape
+            both = wire.is_array(there) and wire.is_array(value)
+            same = both and there.shape == value.shape
             if same and there.flags.writeable and there.dtype.kind == "f":
                 there[...] = value
                 return

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from convgrad.check.source import Target
 
 
-MOST_TRIALS = 3000
+MOST_TRIALS = 6000
 SECONDS = 12.0
 
 
@@ -45,6 +45,7 @@ class Trial:
 
     flat: bool = False
     square: bool = False
+    square_kernel: bool = False
 
 
 @dataclass(frozen=True)

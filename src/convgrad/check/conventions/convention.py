@@ -102,7 +102,10 @@ class Place:
 
     def __str__(self) -> str:
         """The place in words."""
-        way = "".join(f".{n}" if kind == "attribute" else f"[{n!r}]" for kind, n in self.path)
+        way = "".join(
+            "[every]" if kind == "each" else f".{n}" if kind == "attribute" else f"[{n!r}]"
+            for kind, n in self.path
+        )
         words = {
             "returned": f"returned{way}",
             "attribute": f"attribute{way}",
@@ -269,19 +272,24 @@ def _uses_recorder(c: Convention) -> bool:
 def _set_parameters(c: Convention, s: Situation) -> list[tuple[str, dict[str, Any]]]:
     steps: list[tuple[str, dict[str, Any]]] = []
     if c.weights_path is not None:
-        w = arrange(s.probe.w, "KCHW", c.weights)
-        step = {"do": "set", "of": "object", "path": c.weights_path, "value": w, "inplace": True}
-        steps.append(("", step))
+        steps += _set_array(c.weights_path, arrange(s.probe.w, "KCHW", c.weights))
     if c.bias_path is not None:
-        step = {
-            "do": "set",
-            "of": "object",
-            "path": c.bias_path,
-            "value": bias_array(s),
-            "inplace": True,
-        }
-        steps.append(("", step))
+        steps += _set_array(c.bias_path, bias_array(s))
     return steps
+
+
+def _set_array(path: Path, value: Array) -> list[tuple[str, dict[str, Any]]]:
+    """Write an array into the object, entry by entry where every filter keeps its own."""
+    step = {"do": "set", "of": "object", "inplace": True}
+    at_each = next((i for i, (kind, _) in enumerate(path) if kind == "each"), None)
+    if at_each is None:
+        return [("", step | {"path": path, "value": value})]
+    found: list[tuple[str, dict[str, Any]]] = []
+    for k, entry in enumerate(value):
+        own = (*path[:at_each], ("item", k), *path[at_each + 1 :])
+        plain = float(entry) if np.ndim(entry) == 0 else entry
+        found.append(("", step | {"path": own, "value": plain}))
+    return found
 
 
 def _keep_arrays(
@@ -465,7 +473,25 @@ def described(value: Any) -> dict[Path, Array]:
         read = leaves(list(array) if is_tuple(array) else array)
         if len(read) == 1:
             found[tuple((kind, name) for kind, name in path)] = read[0][1]
-    return found
+    return found | _stacked(found)
+
+
+def _stacked(found: dict[Path, Array]) -> dict[Path, Array]:
+    """Equal arrays of the entries of a list as one: every filter may be an object of its own."""
+    groups: dict[Path, dict[int, Array]] = {}
+    for path, array in found.items():
+        numbers = [i for i, (kind, name) in enumerate(path) if kind == "item" and name in range(64)]
+        for i in numbers:
+            if i + 1 < len(path):
+                every = (*path[:i], ("each", 0), *path[i + 1 :])
+                groups.setdefault(every, {})[path[i][1]] = array
+    stacks: dict[Path, Array] = {}
+    for path, entries in groups.items():
+        arrays = [entries[i] for i in sorted(entries)]
+        whole = sorted(entries) == list(range(len(arrays))) and len({a.shape for a in arrays}) == 1
+        if whole:
+            stacks[path] = np.stack(arrays)
+    return stacks
 
 
 def _in_our_order(raw: Array, axes: str, layout: str, sizes: tuple[int, ...]) -> Array:

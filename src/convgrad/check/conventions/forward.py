@@ -139,9 +139,10 @@ def _class_attempt(
     c: Convention, sandbox: Sandbox, trial: Trial, *, fixed_weights: bool
 ) -> Iterator[Attempt]:
     """Construct, find the parameters, set them, and run forward."""
-    probe = integers(
-        base_sizes(replace(c.abilities, square_input=c.abilities.square_input or trial.square))
-    )
+    if trial.square_kernel:
+        c = replace(c, abilities=replace(c.abilities, square_kernel=True))
+    square = c.abilities.square_input or trial.square
+    probe = integers(base_sizes(replace(c.abilities, square_input=square)))
     steps_only = replace(c, target=replace(c.target, forward=None))
     try:
         run = execute(replace(steps_only, backward=()), probe, sandbox)
@@ -172,6 +173,8 @@ def _class_attempt(
 
 def _try_forward(c: Convention, sandbox: Sandbox, kind: Trial) -> Attempt:
     """Run forward on the base probe and score its result."""
+    if kind.square_kernel:
+        c = replace(c, abilities=replace(c.abilities, square_kernel=True))
     best = Attempt(c, 0)
     for abilities in _fixed_variants(c.abilities):
         trial = replace(c, abilities=abilities)

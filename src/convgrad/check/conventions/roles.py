@@ -135,13 +135,13 @@ ROLES: tuple[Role, ...] = (
         "input",
         r"x\d?|_?inp(ut)?s?|input_(data|tensor|image|array|map|volume|batch|x)|im(g|age|ages)?|a_prev|"
         r"a_?in|a|data|prev(_layer)?|batch(_x)?|xs|x_in|in_?data|feature_?maps?|act(ivation)?s?(_prev)?"
-        r"|sample|array|matrix|tensor|signal|layer_input|h_prev|image_batch|bottom|in_?put|last_input",
+        r"|sample|array|matrix|tensor|signal|layer_input|h_prev|image_batch|bottom|in_?put|last_input|\w+_in(put)?",
         "",
         (Way("array", lambda s: arrange(s.probe.x, "NCHW", s.data)),),
     ),
     Role(
         "weights",
-        r"w\d?|weights?|kernels?|filters?|filt|f|ws|theta|wt|k|w_?conv|params_w|conv_?w|weight_matrix",
+        r"w\d?|weights?|kernels?|filters?|filt|f|ws|theta|wt|k|w_?conv|params_w|conv_?w|weight_matrix|\w+_(w|filt(er)?s?|weights?|kernels?)",
         r"w|weights?|kernels?|filters?|init_w|w_init|weight_array",
         (Way("array", lambda s: arrange(s.probe.w, "KCHW", s.weights)),),
     ),
@@ -156,13 +156,14 @@ ROLES: tuple[Role, ...] = (
         r"d_?out(put)?s?|dz\d?|dy|dh|da|dL?_?d?_?(out|z|y)|d_l_d_out|grad(s|ient)?s?(_?(out(put)?s?|y|z|in|input))?"
         r"|output_grad(ient)?s?|out_grad|delta\w*|err(or)?s?(_\w+)?|upstream\w*|accum_grad|top_diff|"
         r"dloss\w*|loss_grad\w*|next_\w+|d_next|dprev|dvalues|g|eta_next|sensitivity|back\w*_in\w*|"
-        r"previous_partial_gradient|dl|dx_next|d_y|d_z|d_?conv|residual|dA_next|input_grad\w*|dlda|dldz|dldo\w*|dE_dY|dS|do",
+        r"previous_partial_gradient|dl|dx_next|d_y|d_z|d_?conv|residual|dA_next|input_grad\w*|dlda|dldz|dldo\w*|dE_dY|dS|do|"
+        r"\w*grad(ient)?s?|dconv\w*|d\w+_prev|d\w+_out",
         "",
         (Way("array", lambda s: arrange(s.probe.dz, "NCHW", s.out)),),
     ),
     Role(
         "stride",
-        r"s|_?strides?|step|stride_size",
+        r"s|_?strides?|step|stride_size|\w+_s(tride)?",
         r"s|_?strides?|steps?|stride_(size|len(gth)?|shape)|subsample",
         (
             Way("number", lambda s: _equal(s.sizes.stride, s.sizes)),
@@ -183,7 +184,7 @@ ROLES: tuple[Role, ...] = (
     ),
     Role(
         "padding",
-        r"p|_?pad(ding)?s?|zero_?pad(ding)?|pad_?(size|width|len)",
+        r"p|_?pad(ding)?s?|zero_?pad(ding)?|pad_?(size|width|len)|\w+_p(ad(ding)?)?",
         r"p|_?pad(ding)?s?|zero_?pad(ding)?|pad(ding)?_?(size|width|len|mode|type)",
         (
             Way("number", lambda s: _equal(_symmetric(s), s.sizes)),

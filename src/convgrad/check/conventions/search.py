@@ -30,7 +30,7 @@ from convgrad.check.conventions.convention import (
 )
 from convgrad.check.conventions.forward import class_attempts, function_attempts
 from convgrad.check.conventions.layouts import belong_together, layouts_to_try
-from convgrad.check.conventions.upgrade import upgrade, without_ignored
+from convgrad.check.conventions.upgrade import any_kernel, upgrade, without_ignored
 from convgrad.check.conventions.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -55,12 +55,13 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
     """The convention up to the forward pass; without one, the candidates wait for the backward."""
     best: Attempt | None = None
     flats = (True, False) if re.search(r"1d", target.name, re.IGNORECASE) else (False, True)
-    for flat, square in itertools.product(flats, (False, True)):
-        for attempt in _attempts(target, sandbox, wishes, budget, flat=flat, square=square):
+    for kind in _kinds(flats):
+        for attempt in _attempts(target, sandbox, wishes, budget, kind):
             if best is None or attempt.score > best.score:
                 best = attempt
             if attempt.score >= EXACT:
-                return without_ignored(upgrade(attempt.convention, sandbox), sandbox)
+                found = any_kernel(attempt.convention, sandbox)
+                return without_ignored(upgrade(found, sandbox), sandbox)
             enough = best.score >= BATCH_AND_FILTERS and time.monotonic() - budget.started > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
@@ -72,13 +73,19 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
     return best.convention
 
 
+def _kinds(flats: tuple[bool, ...]) -> Iterator[Trial]:
+    """Kinds of layers: of two dimensions and one; of equal sides for code that needs them."""
+    for flat in flats:
+        yield Trial(flat=flat)
+        if not flat:
+            yield Trial(square=True, square_kernel=True)
+
+
 def _attempts(
-    target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget, *, flat: bool, square: bool
+    target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget, for_forward: Trial
 ) -> Iterator[Attempt]:
-    """Every way to call the code; `square` tries layers of equal sides for code that needs them."""
-    if square and flat:
-        return
-    for_forward = Trial(flat=flat, square=square)
+    """Every way to call the code on one kind of layer."""
+    square, flat = for_forward.square or for_forward.square_kernel, for_forward.flat
     if target.is_class:
         yield from class_attempts(target, sandbox, wishes, for_forward)
     elif target.forward is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from convgrad.check.conventions.arguments import abilities_of
+from convgrad.check.conventions.arguments import abilities_of, roles_in
 from convgrad.check.conventions.attempt import EXACT
 from convgrad.check.conventions.convention import (
     Arguments,
@@ -25,6 +25,16 @@ from convgrad.check.probe import Sizes, base_sizes, integers
 if TYPE_CHECKING:
     from convgrad.check.conventions.convention import Argument
     from convgrad.check.sandbox import Sandbox
+
+
+def any_kernel(c: Convention, sandbox: Sandbox) -> Convention:
+    """Whether a code that was found on square layers takes kernels of two sizes too."""
+    roles = roles_in(c.constructor) | roles_in(c.forward or ())
+    if not c.abilities.square_kernel or roles.get("kernel") == "number":
+        return c
+    free = replace(c, abilities=replace(c.abilities, square_kernel=False))
+    sizes = replace(base_sizes(free.abilities), size=(8, 8))
+    return free if _forward_is_right(free, sizes, sandbox) else c
 
 
 def upgrade(c: Convention, sandbox: Sandbox) -> Convention:

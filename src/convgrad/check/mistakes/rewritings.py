@@ -214,6 +214,10 @@ def count_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
         outputs, count = nest.sizes.output[axis], nest.sizes.output[1 - axis]
         if count > outputs:
             return replace(nest, raises=True)
+        if nest.which == "forward":
+            part = [slice(None), slice(None)]
+            part[axis] = slice(count)
+            return nest.then(lambda a: a[:, :, part[0], part[1]])
         return without_outputs(nest, axis, count)
 
     return change
