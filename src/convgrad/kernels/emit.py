@@ -86,6 +86,10 @@ class Value:
     def __ge__(self, other: Value | int) -> Value:
         return self._compare("sge", other)
 
+    def within(self, limit: Value | int) -> Value:
+        """Whether it is in [0, limit): one comparison, a negative number being a large one."""
+        return self._compare("ult", limit)
+
     def equals(self, other: Value | int) -> Value:
         """Whether both are the same integer."""
         return self._compare("eq", other)

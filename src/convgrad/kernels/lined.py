@@ -24,7 +24,7 @@ from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
 from convgrad.kernels.plane import (
     PLANE_FIELDS,
     fits,
-    line_at,
+    lines_at,
     plane_values,
     read_tap,
     relative_reads,
@@ -106,8 +106,9 @@ def emit_lines(module: Module, number: Number, tile: Tile) -> Code:
     down, along = tile.reads
     # The lines that the next block reads and this one does not: asked for now.
     below = code.integer("row_position") + (max(meetings(tile)) + 1)
+    line = code.pointer("image").at(below * width + columns[0])
     for n in range(tile.lines * tile.steps[0]):
-        line = code.pointer("image").at((below + n) * width + columns[0])
+        line = line.at(width) if n else line
         for v in range(0, tile.width * tile.steps[1], 64 // number.bytes):
             line.prefetch(v)
     with code.loop(0, code.integer("channels")) as channel:
@@ -118,10 +119,8 @@ def emit_lines(module: Module, number: Number, tile: Tile) -> Code:
             width,
         )
         factor = code.pointer("factor").at(channel * (len(down) * len(along) * tile.rows))
-        lines = {
-            read: line_at(code, plane, code.integer("row_position") + read, columns[0])
-            for read in meetings(tile)
-        }
+        first = code.integer("row_position")
+        lines = lines_at(code, plane, first, columns[0], meetings(tile))
         steady = [along[tap] == along[0] + tap * (along[-1] - along[0]) // max(len(along) - 1, 1)
                   for tap in range(len(along))]  # fmt: skip
         if len(along) <= UNROLLED or not all(steady):

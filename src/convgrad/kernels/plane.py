@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.emit import Code, Pointer, Value
     from convgrad.kernels.tile import Tile
@@ -53,13 +55,25 @@ def plane_values(contraction: Contraction, axes: tuple[WindowAxis, ...]) -> dict
     }
 
 
-def line_at(
-    code: Code, plane: tuple[Pointer, Pointer, Value, Value], position: Value, at: Value
-) -> Pointer:
-    """A line of a plane (image, zeros, height, width) at a column; zeros where there is none."""
+def lines_at(
+    code: Code,
+    plane: tuple[Pointer, Pointer, Value, Value],
+    position: Value,
+    column: Value,
+    reads: Iterable[int],
+) -> dict[int, Pointer]:
+    """Lines of a plane (image, zeros, height, width) at a column; zeros where there is none.
+
+    Lines are counted from `position`, in rising order.
+    """
     image, zeros, height, width = plane
-    legal = (position >= 0) & (position < height)
-    return code.choose(legal, image.at(position * width), zeros).at(at)
+    none = zeros.at(column)
+    line, before = image.at(position * width + column), 0
+    found: dict[int, Pointer] = {}
+    for read in reads:
+        line, before = line.at(width * (read - before)), read
+        found[read] = code.choose((position + read).within(height), line, none)
+    return found
 
 
 def read_tap(code: Code, tile: Tile, line: Pointer, bits: Value, offset: Value | int) -> Value:

@@ -20,7 +20,7 @@ from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value,
 from convgrad.kernels.factor import emit_task
 from convgrad.kernels.lined import meetings
 from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
-from convgrad.kernels.plane import PLANE_FIELDS, fits, line_at, plane_values, read_tap
+from convgrad.kernels.plane import PLANE_FIELDS, fits, lines_at, plane_values, read_tap
 from convgrad.kernels.record import FACTOR, FLAG, OUTPUT, WINDOW, Fields, Record, argument
 from convgrad.kernels.tile import Tile
 from convgrad.kernels.weighted import axis_name
@@ -143,8 +143,9 @@ def _emit_lines(
                 value = factor.masked(lanes, mask, row + (line + n) * length + at)
                 check.set(code.fma(value, zero, check.get()))
                 across[r, n] = value
+        sources = lines_at(code, plane, top, column, meetings(some))
         for read, readers in meetings(some).items():
-            source = line_at(code, plane, top + read, column)
+            source = sources[read]
             for tap, offset in enumerate(tile.reads[1]):
                 value = read_tap(code, tile, source, legal, offset)
                 # Lanes beyond the line may hold numbers that are not finite: not times zero.
