@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from convgrad.check.conventions.wishes import Wishes
 from convgrad.check.double import find_double, judge_double
 from convgrad.check.judge import judge
@@ -52,7 +54,7 @@ def check_file(
         source.text, str(path), str(path.resolve().parent), options.run_module, source.python2
     )
     reports: list[PassReport] = []
-    with Sandbox(code, options.limits) as sandbox:
+    with np.errstate(all="ignore"), Sandbox(code, options.limits) as sandbox:
         reports += [judge(target, source, sandbox, options.wishes) for target in targets]
         if name is None:
             twice = [judge_double(f, source, sandbox) for f in find_double(source)]

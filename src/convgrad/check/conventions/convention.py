@@ -419,17 +419,27 @@ def _read(
             z = Failure("Nothing", "the forward pass returned no array")
         if not isinstance(z, Failure):
             dtypes["forward"] = str(z.dtype)
-            z = _in_our_order(z, "NKHW", c.out.replace("C", "K"), probe.sizes.shapes["z"])
+            z = _in_our_order(as_float(z), "NKHW", c.out.replace("C", "K"), probe.sizes.shapes["z"])
         found["forward"] = z
     for gradient in GRADIENTS:
         place = c.places.get(gradient)
         if place is None:
             continue
         value = read_place(place, gradient, probe, run, time)
-        found[gradient] = failure if value is None else value
+        found[gradient] = failure if value is None else as_float(value)
         if value is not None:
             dtypes[gradient] = str(value.dtype)
     return found, dtypes
+
+
+def as_float(array: Array) -> Array:
+    """The array in float64, so that nothing overflows here; a complex one has to be real."""
+    if array.dtype.kind != "c":
+        return array.astype(np.float64)
+    real: Array = np.real(array).astype(np.float64)
+    imaginary: Array = np.imag(array).astype(np.float64)
+    real[np.abs(imaginary) > 1e-9 * float(np.max(np.abs(real), initial=1.0))] = np.nan
+    return real
 
 
 def read_place(place: Place, gradient: Pass, probe: Probe, run: Run, time: int) -> Array | None:
