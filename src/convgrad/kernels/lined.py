@@ -106,11 +106,12 @@ def emit_lines(module: Module, number: Number, tile: Tile) -> Code:
     down, along = tile.reads
     # The lines that the next block reads and this one does not: asked for now.
     below = code.integer("row_position") + (max(meetings(tile)) + 1)
-    line = code.pointer("image").at(below * width + columns[0])
-    for n in range(tile.lines * tile.steps[0]):
-        line = line.at(width) if n else line
-        for v in range(0, tile.width * tile.steps[1], 64 // number.bytes):
-            line.prefetch(v)
+    with code.when(code.integer("live") > tile.lines):
+        line = code.pointer("image").at(below * width + columns[0])
+        for n in range(tile.lines * tile.steps[0]):
+            line = line.at(width) if n else line
+            for v in range(0, tile.width * tile.steps[1], 64 // number.bytes):
+                line.prefetch(v)
     with code.loop(0, code.integer("channels")) as channel:
         plane = (
             code.pointer("image").at(channel * code.integer("channel")),
@@ -240,53 +241,56 @@ def lined_text(tile: Tile) -> str:
     first_group = code.integer("task") // record["pieces"] * record["piece_groups"]
     images = (record["images"] - first_image).minimum(record["piece_images"])
     groups = (record["groups"] - first_group).minimum(record["piece_groups"])
-    factor = zeros.at(record["scratch_factor"])
-    bias = factor.at(record["padded_rows"] * record["reduction"])
+    factors = zeros.at(record["scratch_factor"])
+    biases = factors.at(record["piece_groups"] * record["padded_rows"] * record["reduction"])
     with code.loop(0, record["width"]) as j:
         zeros.store(code.zero(number.name), j)
     row_step, column_step = tile.steps
-    with code.loop(first_group, first_group + groups) as group:
-        with code.loop(0, record["row_panels"]) as panel:
+    with code.loop(0, groups) as nth, code.loop(0, record["row_panels"]) as panel:
+        row = nth * record["padded_rows"] + panel * tile.rows
+        packed, group = factors.at(row * record["reduction"]), first_group + nth
+        code.run(pack, record.base, arguments, packed, biases.at(row), group, panel)
+    # Images outside, groups inside: the planes of an image are neighbours in memory.
+    with code.loop(first_image, first_image + images) as image, code.loop(0, groups) as nth:
+        group, first_row = first_group + nth, nth * record["padded_rows"]
+        factor = factors.at(first_row * record["reduction"])
+        bias = biases.at(first_row)
+        window = argument(code, arguments, WINDOW, number.name).at(
+            image * record["window_image"] + group * record["window_group"]
+        )
+        output = argument(code, arguments, OUTPUT, number.name).at(
+            record["out_origin"] + image * record["out_image"] + group * record["out_group"]
+        )
+        with (
+            code.loop(0, record["lines"], tile.lines) as line,
+            code.loop(0, record["line"], tile.width) as at,
+            code.loop(0, record["row_panels"]) as panel,
+        ):
             row = panel * tile.rows
-            packed = factor.at(row * record["reduction"])
-            code.run(pack, record.base, arguments, packed, bias.at(row), group, panel)
-        with code.loop(first_image, first_image + images) as image:
-            window = argument(code, arguments, WINDOW, number.name).at(
-                image * record["window_image"] + group * record["window_group"]
+            code.run(
+                lines,
+                factor.at(row * record["reduction"]),
+                bias.at(row),
+                window,
+                zeros,
+                record["height"],
+                record["width"],
+                record["channels"],
+                record["window_channel"],
+                record["top"] + line * row_step,
+                record["left"] + at * column_step,
+                output.at(
+                    row * record["out_row"]
+                    + line * record["out_line"]
+                    + at * record["out_step"]
+                ),
+                record["out_row"],
+                record["out_line"],
+                record["out_step"],
+                record["rows"] - row,
+                record["lines"] - line,
+                record["line"] - at,
             )
-            output = argument(code, arguments, OUTPUT, number.name).at(
-                record["out_origin"] + image * record["out_image"] + group * record["out_group"]
-            )
-            with (
-                code.loop(0, record["lines"], tile.lines) as line,
-                code.loop(0, record["line"], tile.width) as at,
-                code.loop(0, record["row_panels"]) as panel,
-            ):
-                row = panel * tile.rows
-                code.run(
-                    lines,
-                    factor.at(row * record["reduction"]),
-                    bias.at(row),
-                    window,
-                    zeros,
-                    record["height"],
-                    record["width"],
-                    record["channels"],
-                    record["window_channel"],
-                    record["top"] + line * row_step,
-                    record["left"] + at * column_step,
-                    output.at(
-                        row * record["out_row"]
-                        + line * record["out_line"]
-                        + at * record["out_step"]
-                    ),
-                    record["out_row"],
-                    record["out_line"],
-                    record["out_step"],
-                    record["rows"] - row,
-                    record["lines"] - line,
-                    record["line"] - at,
-                )
     return str(module)
 
 
@@ -374,7 +378,7 @@ def lined_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | N
             "scratch_factor": axes[1].size + 64,
         },
         shared=0,
-        scratch=(axes[1].size + 64 + padded * (reduction + 1)) * size,
+        scratch=(axes[1].size + 64 + piece_groups * padded * (reduction + 1)) * size,
         cycles=float(cycles),
     )
 
