@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from convgrad import Convolution, passes
 from convgrad.check.equations import check_equation
 from convgrad.errors import ConvgradError, ParseError
 
@@ -82,6 +83,20 @@ def test_the_tensor_compiler_multiplies_by_the_stride():
 )
 def test_right_equations_are_right(text):
     assert check_equation(text).verdict == "right"
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("options", [{}, {"stride": 2, "padding": 1}, {"stride": 3, "dilation": 2}])
+def test_our_own_equations_are_right(rank, options):
+    derived = passes(Convolution((9,) * rank, 3, 4, 3, **options))
+    for found in (derived.dx, derived.dw, derived.db):
+        last = found[-1] if isinstance(found, tuple) else found
+        assert check_equation(str(getattr(last, "result", last))).is_right
+
+
+def test_numbers_in_an_equation_are_its_layer():
+    report = check_equation("dw[k,c,t] = sum(n,o) dz[n,k,o] * x[n,c,2*o+t-1]")
+    assert report.conditions == ("stride 2", "padding 1")
 
 
 def test_a_rotated_kernel_needs_a_padded_error():

@@ -242,23 +242,22 @@ def _sizes(
     *,
     stride: int = 1,
     padding: int = 0,
-    equal: bool = False,
+    dilation: int = 1,
     flipped: bool = False,
 ) -> Sizes:
     letters = {c for layout in setting.layouts.values() for c in layout}
     flat = "H" not in letters
     channels = 2 if "C" in letters else 1
-    filters = (channels if equal else 3) if "K" in letters else 1
-    if equal and "K" in letters:
-        filters = channels
+    filters = 3 if "K" in letters else 1
     return Sizes(
         batch=2 if "N" in letters else 1,
         channels=channels,
         filters=filters,
-        size=(1, 6) if flat else (6, 5),
+        size=(1, 6 + dilation) if flat else (5 + dilation, 4 + dilation),
         kernel=(1, 3) if flat else (3, 2),
         stride=(1 if flat else stride, stride),
         pads=((0, 0) if flat else (padding, padding), (padding, padding)),
+        dilation=(1 if flat else dilation, dilation),
         flipped=flipped,
     )
 
@@ -347,6 +346,14 @@ def _judge(equation: Written, setting: Setting) -> EquationReport:
                 return replace(
                     found, verdict="right under a condition", conditions=("stride 1", padded)
                 )
+    numbers = _numbers(equation, setting)
+    if numbers:
+        return replace(
+            report,
+            verdict="right under a condition",
+            conditions=numbers,
+            reason="it is the gradient of the forward pass of this layer",
+        )
     fix = _correction(equation, setting)
     if fix is not None:
         fixed, old, new = fix
@@ -355,6 +362,20 @@ def _judge(equation: Written, setting: Setting) -> EquationReport:
         del fixed
         return replace(report, reason=reason, correction=words)
     return replace(report, reason="no change of a single subscript makes it right")
+
+
+def _numbers(equation: Written, setting: Setting) -> tuple[str, ...]:
+    """The stride, padding and dilation that are written into an equation as numbers."""
+    if setting.which == "db":
+        return ()
+    for dilation, stride, padding, base in itertools.product(
+        (1, 2, 3), (1, 2, 3), range(4), (0, 1)
+    ):
+        sizes = _sizes(setting, stride=stride, padding=padding, dilation=dilation)
+        if sizes.is_legal and _agrees(equation, setting, sizes, base):
+            words = [f"stride {stride}", f"padding {padding}"]
+            return tuple(words + ([f"dilation {dilation}"] if dilation > 1 else []))
+    return ()
 
 
 def _holds(equation: Written, setting: Setting, base: int, *, flipped: bool = False) -> bool:

@@ -172,6 +172,9 @@ def _holds(text: str, scope: dict[str, Any]) -> Any:
         ast.Gt: np.greater,
     }
     holds: Any = True
+    first, last = node.left, node.comparators[-1]
+    if isinstance(first, ast.Constant) and isinstance(last, ast.Constant) and first.value == 0:
+        return True  # 0 <= o < 5: the size of an array, outside of which it is zero anyway
     values = [_value(n, scope) for n in (node.left, *node.comparators)]
     for (a, whole), op, (b, also) in zip(values, node.ops, values[1:], strict=False):
         compare = signs.get(type(op))
