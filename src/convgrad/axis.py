@@ -6,7 +6,11 @@ transposed        output position = stride*input  + dilation*tap - before
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Axis:
         dilation: input positions from one tap to the next; 1 means none are left out.
         transposed: whether the axis runs from the small side to the large one.
         output_padding: output positions added at the far end of a transposed axis.
+        padding_mode: "zeros", or which of the input's own entries the padding copies.
 
     >>> Axis(input=32, kernel=5, stride=2, before=1, after=1).output
     15
@@ -35,6 +40,7 @@ class Axis:
     dilation: int = 1
     transposed: bool = False
     output_padding: int = 0
+    padding_mode: str = "zeros"
 
     @property
     def extent(self) -> int:
@@ -60,9 +66,36 @@ class Axis:
         return self.output if self.transposed else self.input
 
     @property
+    def padded(self) -> Axis:
+        """The axis on the padded input, where the padding copies entries; itself if it is zeros."""
+        if self.padding_mode == "zeros":
+            return self
+        size = self.input + self.before + self.after
+        return replace(self, input=size, before=0, after=0, padding_mode="zeros")
+
+    @property
+    def sources(self) -> Sequence[int]:
+        """The input position whose entry stands at each position of the padded axis.
+
+        >>> Axis(input=4, kernel=3, before=2, after=1, padding_mode="reflect").sources
+        (2, 1, 0, 1, 2, 3, 2)
+        """
+        last = self.input - 1
+        places = range(-self.before, self.input + self.after)
+        match self.padding_mode:
+            case "circular":
+                return tuple(place % self.input for place in places)
+            case "replicate":
+                return tuple(min(max(place, 0), last) for place in places)
+            case "reflect":
+                return tuple(min(abs(place), 2 * last - abs(place)) for place in places)
+            case _:
+                return range(self.input)
+
+    @property
     def pairs(self) -> int:
-        """How many pairs of a window and a tap lie inside the positions, not in the padding."""
-        return sum(len(self.windows_at(tap)) for tap in range(self.kernel))
+        """How many pairs of a window and a tap meet an entry, and not a zero of the padding."""
+        return sum(len(self.padded.windows_at(tap)) for tap in range(self.kernel))
 
     def windows_at(self, tap: int) -> range:
         """The windows whose tap lies inside, `0 <= stride*window + dilation*tap - before < size`.
@@ -77,37 +110,48 @@ class Axis:
 
     @property
     def unreached(self) -> tuple[int, ...]:
-        """The input positions that no window reaches; their gradient is zero.
+        """The input positions that no window reaches, nor a copy of theirs; their gradient is zero.
 
         >>> Axis(input=6, kernel=3, stride=2).unreached
         (5,)
+        >>> Axis(input=6, kernel=3, stride=2, before=2, padding_mode="circular").unreached
+        ()
         """
-        if self.transposed:
-            alone = (position for position in range(self.input) if not self._reaches(position))
-            return tuple(alone)
+        axis, sources = self.padded, self.sources
         reached = {
-            self.stride * window + self.dilation * tap - self.before
-            for tap in range(self.kernel)
-            for window in self.windows_at(tap)
+            window if axis.transposed else sources[axis.position(window, tap)]
+            for tap in range(axis.kernel)
+            for window in axis.windows_at(tap)
         }
         return tuple(position for position in range(self.input) if position not in reached)
 
-    def _reaches(self, window: int) -> bool:
-        """Whether any tap of a transposed axis lands inside the output."""
-        return any(window in self.windows_at(tap) for tap in range(self.kernel))
+    def position(self, window: int, tap: int) -> int:
+        """Where a tap of a window lies: stride*window + dilation*tap - before."""
+        return self.stride * window + self.dilation * tap - self.before
+
+    @property
+    def least_input(self) -> int:
+        """The smallest input that the padding can be cut from or copied from."""
+        widest = max(self.before, self.after)
+        room = {"reflect": widest + 1, "circular": widest}
+        cropped = max(-self.before, 0) + max(-self.after, 0)
+        return max(cropped + 1, room.get(self.padding_mode, 1))
 
     def input_sizes(self, output: int) -> range:
-        """The input sizes that give an output size: as many as the stride, or at most one.
+        """The input sizes that give an output size: as many as the stride, fewer if it is cropped.
 
-        Output padding may be chosen, so a transposed axis has every input for which one fits.
+        A transposed axis has at most one, with the output padding that it has.
 
-        >>> Axis(input=0, kernel=5, stride=2, before=1, after=1).input_sizes(15)
+        >>> Axis(input=32, kernel=5, stride=2, before=1, after=1).input_sizes(15)
         range(31, 33)
+        >>> Axis(input=15, kernel=5, stride=2, transposed=True).input_sizes(33)
+        range(15, 16)
         """
         padding = self.before + self.after
         if not self.transposed:
             least = (output - 1) * self.stride + self.extent - padding
-            return range(max(1, least), max(1, least + self.stride))
+            first = max(self.least_input, least)
+            return range(first, max(first, least + self.stride))
         rest = output + padding - self.extent - self.output_padding
         if rest < 0 or rest % self.stride:
             return range(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from math import prod
+from math import gcd, prod
 from typing import TYPE_CHECKING, Any, cast
 
 from convgrad.axis import Axis
@@ -22,6 +22,12 @@ Padding = int | str | Sequence[int] | Sequence[Sequence[int]]
 
 BIASES = ("filter", "position", "none")
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+_NOUNS = {
+    "stride": "a stride",
+    "dilation": "a dilation",
+    "kernel": "a kernel size",
+    "output_padding": "an output padding",
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the passes of a layer cost; terms in the padding are not counted."""
+    """What the passes of a layer cost; terms with a zero of the padding are not counted."""
 
     forward: Pass
     input_gradient: Pass
@@ -111,7 +117,7 @@ class Convolution:
         padding_mode: str = "zeros",
         flipped: bool = False,
     ) -> None:
-        sizes = _at_least(1, "input_size", _sequence("input_size", input_size))
+        sizes = at_least(1, "input_size", whole_numbers("input_size", input_size))
         if not sizes:
             raise LayerError(
                 "input_size has no axis",
@@ -121,19 +127,19 @@ class Convolution:
         rank = len(sizes)
         fields: dict[str, Any] = {
             "input_size": sizes,
-            "in_channels": _count("in_channels", in_channels),
-            "filters": _count("filters", filters),
-            "kernel": _at_least(1, "kernel", _each("kernel", kernel, rank)),
-            "stride": _at_least(1, "stride", _each("stride", stride, rank)),
-            "dilation": _at_least(1, "dilation", _each("dilation", dilation, rank)),
-            "groups": _count("groups", groups),
-            "bias": _choice("bias", _bias(bias), BIASES),
-            "transposed": bool(transposed),
-            "output_padding": _at_least(
-                0, "output_padding", _each("output_padding", output_padding, rank)
+            "in_channels": positive_number("in_channels", in_channels),
+            "filters": positive_number("filters", filters),
+            "kernel": at_least(1, "kernel", one_for_each_axis("kernel", kernel, rank)),
+            "stride": at_least(1, "stride", one_for_each_axis("stride", stride, rank)),
+            "dilation": at_least(1, "dilation", one_for_each_axis("dilation", dilation, rank)),
+            "groups": positive_number("groups", groups),
+            "bias": choice("bias", _bias_word(bias), BIASES),
+            "transposed": true_or_false("transposed", transposed),
+            "output_padding": at_least(
+                0, "output_padding", one_for_each_axis("output_padding", output_padding, rank)
             ),
-            "padding_mode": _choice("padding_mode", padding_mode, PADDING_MODES),
-            "flipped": bool(flipped),
+            "padding_mode": choice("padding_mode", padding_mode, PADDING_MODES),
+            "flipped": true_or_false("flipped", flipped),
         }
         fields["padding"] = _padding(padding, fields)
         for name in type(self).__dataclass_fields__:
@@ -151,7 +157,17 @@ class Convolution:
     def axes(self) -> tuple[Axis, ...]:
         """The spatial axes, one after the other."""
         return tuple(
-            Axis(size, taps, stride, before, after, dilation, self.transposed, extra)
+            Axis(
+                size,
+                taps,
+                stride,
+                before,
+                after,
+                dilation,
+                self.transposed,
+                extra,
+                self.padding_mode,
+            )
             for size, taps, stride, (before, after), dilation, extra in zip(
                 self.input_size,
                 self.kernel,
@@ -205,7 +221,7 @@ class Convolution:
         >>> Convolution(32, 3, 20, 5, stride=2, padding=1).input_sizes(15)
         (range(31, 33),)
         """
-        sizes = _at_least(1, "output", _each("output", output, self.rank))
+        sizes = at_least(1, "output", one_for_each_axis("output", output, self.rank))
         return tuple(axis.input_sizes(size) for axis, size in zip(self.axes, sizes, strict=True))
 
     def cost(self, batch: int = 1, *, itemsize: int = 4) -> Cost:
@@ -280,62 +296,127 @@ class Convolution:
         return ", ".join(parts)
 
 
-def _sequence(name: str, value: Each) -> tuple[int, ...]:
-    """A number or a sequence of whole numbers as a tuple."""
-    if isinstance(value, str):
-        raise _not_whole(name, value)
-    values: Sequence[Any] = cast("Sequence[Any]", value) if hasattr(value, "__len__") else (value,)
-    return tuple(_whole(f"{name}[{axis}]", each) for axis, each in enumerate(values))
+def whole_number(name: str, value: Any, axis: int | None = None) -> int:
+    """The value as an int, and nothing that only looks like one: True, 3.0 or "3".
+
+    Raises:
+        LayerError: naming the option and the value.
+    """
+    number = _without_numpy(value)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise LayerError(f"{name}={value!r}: a whole number is needed", axis=axis)
+    return number
 
 
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise _not_whole(name, value)
-    return int(value)
+def positive_number(name: str, value: Any) -> int:
+    """The value as an int of at least 1.
 
-
-def _not_whole(name: str, value: object) -> LayerError:
-    return LayerError(f"{name}={value!r}: a whole number is needed")
-
-
-def _count(name: str, value: int) -> int:
-    number = _whole(name, value)
+    Raises:
+        LayerError: naming the option and the value.
+    """
+    number = whole_number(name, value)
     if number < 1:
         raise LayerError(f"{name}={number}: at least 1 is needed")
     return number
 
 
-def _each(name: str, value: Each, rank: int) -> tuple[int, ...]:
-    """One number for every axis."""
-    values = _sequence(name, value)
-    if not hasattr(value, "__len__"):
-        return values * rank
-    if len(values) != rank:
+def whole_numbers(name: str, value: Any) -> tuple[int, ...]:
+    """A number or a sequence of numbers as a tuple.
+
+    Raises:
+        LayerError: naming the option, the axis and the value.
+    """
+    entries = _entries(value)
+    if entries is None:
+        return (whole_number(name, value),)
+    return tuple(whole_number(f"{name}[{axis}]", each, axis) for axis, each in enumerate(entries))
+
+
+def one_for_each_axis(name: str, value: Each, rank: int) -> tuple[int, ...]:
+    """One number for every axis, or one for each, as one for each.
+
+    Raises:
+        LayerError: where there are more or fewer numbers than axes, or something else.
+    """
+    found = whole_numbers(name, value)
+    if _entries(value) is None:
+        return found * rank
+    if len(found) != rank:
         raise LayerError(
-            f"{name} has {len(values)} numbers for {rank} spatial axes",
-            got=f"{name}={values}",
-            expected=f"1 number, or {rank}",
+            _wrong_number(name, len(found), rank),
+            got=f"{name}={found}",
+            expected="1 number" if rank == 1 else f"1 number, or {rank}",
         )
-    return values
+    return found
 
 
-def _at_least(least: int, name: str, values: tuple[int, ...]) -> tuple[int, ...]:
-    nouns = {"stride": "a stride", "dilation": "a dilation", "kernel": "a kernel size"}
+def pair_for_each_axis(padding: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """Padding in numbers as (before, after) for each axis.
+
+    Raises:
+        LayerError: where there are more or fewer numbers than axes, or something else.
+    """
+    sides = _entries(padding)
+    if sides is None:
+        number = whole_number("padding", padding)
+        return ((number, number),) * rank
+    if len(sides) != rank:
+        one_each = "1 pair" if rank == 1 else f"{rank} numbers, or {rank} pairs"
+        raise LayerError(
+            _wrong_number("padding", len(sides), rank),
+            got=f"padding={padding}",
+            expected=f"1 number, or {one_each} (before, after)",
+            mend=f"write [{tuple(sides)}] for one pair" if rank == 1 and len(sides) == 2 else "",
+        )
+    return tuple(_pair(axis, side) for axis, side in enumerate(sides))
+
+
+def _pair(axis: int, side: Any) -> tuple[int, int]:
+    name = f"padding[{axis}]"
+    ends = _entries(side)
+    if ends is None:
+        number = whole_number(name, side, axis)
+        return number, number
+    if len(ends) != 2:
+        raise LayerError(f"{name}={side!r} is not a pair", axis=axis, expected="(before, after)")
+    before, after = (whole_number(f"{name}[{n}]", end, axis) for n, end in enumerate(ends))
+    return before, after
+
+
+def at_least(least: int, name: str, values: tuple[int, ...]) -> tuple[int, ...]:
+    """The values, if none is smaller.
+
+    Raises:
+        LayerError: naming the option, the axis and the value.
+    """
     for axis, value in enumerate(values):
         if value < least:
-            noun = nouns.get(name, "it" if least == 0 else "a size")
+            noun = _NOUNS.get(name, "a size")
             raise LayerError(f"{name}[{axis}]={value}: {noun} is at least {least}", axis=axis)
     return values
 
 
-def _bias(bias: str | bool) -> str:
-    return ("filter" if bias else "none") if isinstance(bias, bool) else bias
+def true_or_false(name: str, value: Any) -> bool:
+    """The value, if it is True or False and not a text such as "no".
+
+    Raises:
+        LayerError: naming the option and the value.
+    """
+    flag = _without_numpy(value)
+    if not isinstance(flag, bool):
+        raise LayerError(f"{name}={value!r}: True or False is needed")
+    return flag
 
 
-def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    if value in choices:
+def choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """The value, if it is one of the choices.
+
+    Raises:
+        LayerError: with the choices, and the one that was meant where it is near.
+    """
+    if isinstance(value, str) and value in choices:
         return value
-    near = get_close_matches(str(value), choices, 1)
+    near = get_close_matches(str(value).lower(), choices, 1)
     raise LayerError(
         f"{name}={value!r} is unknown",
         expected=f"one of {', '.join(choices)}",
@@ -343,44 +424,43 @@ def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     )
 
 
+def _without_numpy(value: Any) -> Any:
+    """An array or a number of NumPy as a list or a number of Python."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _entries(value: Any) -> Sequence[Any] | None:
+    """The entries of a list, a tuple or an array; None for one value, or where no order is."""
+    value = _without_numpy(value)
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return cast("Sequence[Any]", value)
+    return None
+
+
+def _wrong_number(name: str, found: int, rank: int) -> str:
+    numbers = "1 number" if found == 1 else f"{found} numbers"
+    return f"{name} has {numbers} for {'1 spatial axis' if rank == 1 else f'{rank} spatial axes'}"
+
+
+def _bias_word(bias: str | bool) -> str:
+    return ("filter" if bias else "none") if isinstance(bias, bool) else bias
+
+
 def _padding(padding: Padding, fields: dict[str, Any]) -> tuple[tuple[int, int], ...]:
     """The padding as (before, after) for each axis."""
     rank = len(fields["input_size"])
-    if isinstance(padding, str):
-        word = _choice("padding", padding, ("valid", "same"))
-        if word == "valid":
-            return ((0, 0),) * rank
-        if fields["transposed"]:
-            raise LayerError(
-                "padding='same' has no single meaning for a transposed layer",
-                expected="numbers",
-                mend="give the padding of the convolution that it is the transpose of",
-            )
-        keys = ("input_size", "kernel", "stride", "dilation")
-        return tuple(_same(*sizes) for sizes in zip(*(fields[key] for key in keys), strict=True))
-    if not hasattr(padding, "__len__"):
-        number = _whole("padding", padding)
-        return ((number, number),) * rank
-    sides = cast("Sequence[Any]", padding)
-    if len(sides) != rank:
+    if not isinstance(padding, str):
+        return pair_for_each_axis(padding, rank)
+    if choice("padding", padding, ("valid", "same")) == "valid":
+        return ((0, 0),) * rank
+    if fields["transposed"]:
         raise LayerError(
-            f"padding has {len(sides)} entries for {rank} spatial axes",
-            got=f"padding={padding}",
-            expected=f"1 number, {rank} numbers, or {rank} pairs (before, after)",
+            "padding='same' has no single meaning for a transposed layer",
+            expected="numbers",
+            mend="give the padding of the convolution that it is the transpose of",
         )
-    return tuple(_pair(axis, side) for axis, side in enumerate(sides))
-
-
-def _pair(axis: int, side: Any) -> tuple[int, int]:
-    if not hasattr(side, "__len__"):
-        number = _whole(f"padding[{axis}]", side)
-        return number, number
-    if isinstance(side, str) or len(side) != 2:
-        raise LayerError(
-            f"padding[{axis}]={side!r} is not a pair", axis=axis, expected="(before, after)"
-        )
-    before, after = side
-    return _whole(f"padding[{axis}][0]", before), _whole(f"padding[{axis}][1]", after)
+    keys = ("input_size", "kernel", "stride", "dilation")
+    return tuple(_same(*sizes) for sizes in zip(*(fields[key] for key in keys), strict=True))
 
 
 def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -393,16 +473,19 @@ def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]
 def _check_groups(layer: Convolution) -> None:
     for name, channels in (("in_channels", layer.in_channels), ("filters", layer.filters)):
         if channels % layer.groups:
+            common = gcd(layer.in_channels, layer.filters)
             raise LayerError(
                 f"groups={layer.groups} does not divide {name}={channels}",
-                expected=f"a divisor of {channels}",
-                mend=f"use {_nearest_divisor(channels, layer.groups)} groups, or other {name}",
+                expected=f"a divisor of {common}, the greatest that channels and filters share",
+                mend=f"use groups={_nearest_divisor(common, layer.groups)}, or other {name}",
             )
 
 
 def _nearest_divisor(number: int, near: int) -> int:
-    divisors = (d for d in range(1, number + 1) if number % d == 0)
-    return min(divisors, key=lambda divisor: abs(divisor - near))
+    """The divisor nearest to `near`; 1 divides everything, so the search ends."""
+    start = min(near, number)
+    steps = (start + sign * gap for gap in range(start) for sign in (-1, 1))
+    return next(divisor for divisor in steps if divisor > 0 and number % divisor == 0)
 
 
 def _check_axis(layer: Convolution, number: int) -> None:
@@ -418,7 +501,7 @@ def _check_axis(layer: Convolution, number: int) -> None:
         )
     _check_padding_mode(axis, number, layer.padding_mode)
     place = f"(axis {number}; extent = dilation * (kernel - 1) + 1)"
-    if min(axis.before, 0) + min(axis.after, 0) + axis.input < 1:
+    if axis.input < axis.least_input:
         raise LayerError(
             "nothing is left of the cropped input",
             axis=number,
@@ -471,7 +554,8 @@ def _check_padding_mode(axis: Axis, number: int, padding_mode: str) -> None:
         raise LayerError(
             f"{padding_mode} padding of {widest} does not fit an input of {axis.input}",
             axis=number,
-            expected=f"padding <= {limits[padding_mode]}   (axis {number})",
+            got=f"input {axis.input}, padding ({axis.before}, {axis.after})   (axis {number})",
+            expected=f"padding <= {limits[padding_mode]}",
             mend="pad less, or use padding_mode='replicate'",
         )
 

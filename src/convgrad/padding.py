@@ -14,32 +14,31 @@ if TYPE_CHECKING:
     from convgrad.axis import Axis
 
 
-def sources(axis: Axis, mode: str) -> tuple[int, ...]:
+def sources(axis: Axis, mode: str) -> Sequence[int]:
     """For each padded position the input position whose entry stands there.
 
     >>> from convgrad.axis import Axis
     >>> sources(Axis(input=4, kernel=3, before=2, after=1), "reflect")
     (2, 1, 0, 1, 2, 3, 2)
     """
-    size = axis.input
-    places = range(-axis.before, size + axis.after)
-    if mode == "circular":
-        return tuple(place % size for place in places)
-    if mode == "replicate":
-        return tuple(min(max(place, 0), size - 1) for place in places)
-    mirrored = (abs(place) for place in places)
-    return tuple(min(place, 2 * (size - 1) - place) for place in mirrored)
+    return replace(axis, padding_mode=mode).sources
 
 
 def pad_by_mode(x: Array, axes: Sequence[Axis], mode: str) -> Array:
-    """The input with every spatial axis (the last ones) padded by its own entries."""
+    """The input with every spatial axis (the last ones) padded by its own entries.
+
+    padded[j] = x[sources[j]]
+    """
     for number, axis in enumerate(axes):
         x = np.take(x, sources(axis, mode), axis=number - len(axes))
     return x
 
 
 def unpad_by_mode(dx: Array, axes: Sequence[Axis], mode: str) -> Array:
-    """The gradient before the padding: each entry collects all the places it was copied to."""
+    """The gradient before the padding: each entry collects all the places it was copied to.
+
+    dx[i] = sum(j : sources[j] = i) padded[j]
+    """
     for number, axis in enumerate(axes):
         padded = np.moveaxis(dx, number - len(axes), 0)
         total = np.zeros((axis.input, *padded.shape[1:]), dx.dtype)
@@ -51,7 +50,4 @@ def unpad_by_mode(dx: Array, axes: Sequence[Axis], mode: str) -> Array:
 
 def padded_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
     """The axes of the layer on the padded input, which it does not pad any more."""
-    return tuple(
-        replace(axis, input=axis.input + axis.before + axis.after, before=0, after=0)
-        for axis in axes
-    )
+    return tuple(axis.padded for axis in axes)
