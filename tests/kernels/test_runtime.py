@@ -23,6 +23,7 @@ from convgrad.kernels import (
     compile,  # noqa: A004
     forget,
     get_num_threads,
+    locks,
     run,
     set_num_threads,
 )
@@ -107,7 +108,18 @@ def test_a_child_process_has_threads_of_its_own(method):
     assert process.exitcode == 0
 
 
-def script(text, *, wait=True):
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_finds_locks_open_that_another_thread_held():
+    lock = locks.ForkLock()
+    with lock:
+        pid = os.fork()
+        if pid == 0:
+            with lock:
+                os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+
+
+def script(text, *, wait=True, **environment):
     prelude = f"""
         import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
         import numpy as np
@@ -123,7 +135,7 @@ def script(text, *, wait=True):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "CONVGRAD_NUM_THREADS": "2"},
+        env={**os.environ, "CONVGRAD_NUM_THREADS": "2", **environment},
     )
     if not wait:
         return process
@@ -133,6 +145,24 @@ def script(text, *, wait=True):
 
 def test_the_interpreter_ends_quietly_with_workers_waiting():
     assert script("print('done')") == (0, "done\n", "")
+
+
+def test_the_environment_chooses_the_target_and_the_threads():
+    text = """
+        from convgrad.kernels import get_num_threads, plan_pass
+        from convgrad.kernels.target import host_target
+        print(get_num_threads(), host_target().name)
+    """
+    chosen = script(text, CONVGRAD_TARGET="avx2", CONVGRAD_NUM_THREADS="3")
+    assert chosen == (0, "3 avx2\n", "")
+
+
+@pytest.mark.parametrize("name", ["CONVGRAD_TARGET", "CONVGRAD_NUM_THREADS"])
+def test_a_nonsensical_environment_is_refused_with_the_legal_values(name):
+    code, _, err = script("", **{name: "many"})
+    assert code == 1
+    assert f"{name}=many" in err
+    assert "expected:" in err
 
 
 def test_the_interpreter_ends_while_another_thread_computes():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from bisect import insort
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from convgrad.kernels.locks import ForkLock
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -27,7 +28,7 @@ class Arena:
     def __init__(self, bound: int) -> None:
         self.bound = bound
         self.idle = 0
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._free: list[NDArray[np.uint8]] = []
 
     def take(self, size: int) -> NDArray[np.uint8]:

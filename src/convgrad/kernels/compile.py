@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from convgrad.kernels import cache, llvm
+from convgrad.kernels.locks import ForkLock
 from convgrad.kernels.target import Target, host_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LOADED: dict[tuple[str, ...], dict[str, int]] = {}
-_LOCK = threading.Lock()
+_LOCK = ForkLock()
 
 
 def load(key: tuple[str, ...], text: Callable[[], str], names: tuple[str, ...]) -> dict[str, int]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convgrad.convolution import Convolution
-from convgrad.kernels import llvm
+from convgrad.kernels import copies, llvm
 from convgrad.kernels.bound import Bound
+from convgrad.kernels.locks import ForkLock
 from convgrad.kernels.program import plan_pass
 from convgrad.kernels.target import host_target
-from convgrad.padding import pad_by_mode, padded_axes, unpad_by_mode
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from numpy.typing import NDArray
 
+    from convgrad.convolution import Convolution
     from convgrad.kernels.layers import Pass
 
     Array = NDArray[Any]
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 _NUMBERS = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}
 _SEEN_LIMIT = 4096
 _seen: dict[Hashable, Bound | None] = {}
-_lock = threading.Lock()
+_lock = ForkLock()
 
 
 def run(
@@ -91,37 +89,21 @@ def _run_padded(
 ) -> Array | None:
     """A layer that pads by its own entries: a linear map before the sum, its transpose after it."""
     first, second, bias = arrays
-    inner, axes, mode = _inner(layer), layer.axes, layer.padding_mode
+    bare = copies.inner(layer)
     if name == "forward":
-        padded = pad_by_mode(first, axes, mode)
-        return run(name, inner, padded, second, bias, out=out, algorithm=algorithm)
+        padded = copies.pad(layer, first)
+        return run(name, bare, padded, second, bias, out=out, algorithm=algorithm)
     if name == "weight_gradient":
-        padded = pad_by_mode(second, axes, mode)
-        return run(name, inner, first, padded, out=out, algorithm=algorithm)
-    dx = run(name, inner, first, second, algorithm=algorithm)
+        padded = copies.pad(layer, second)
+        return run(name, bare, first, padded, out=out, algorithm=algorithm)
+    dx = run(name, bare, first, second, algorithm=algorithm)
     if dx is None:
         return None
-    dx = np.ascontiguousarray(unpad_by_mode(dx, axes, mode))
+    dx = copies.collect(layer, dx)
     if out is None:
         return dx
     out[...] = dx
     return out
-
-
-@lru_cache
-def _inner(layer: Convolution) -> Convolution:
-    """The layer on the padded input."""
-    return Convolution(
-        tuple(axis.input for axis in padded_axes(layer.axes)),
-        layer.in_channels,
-        layer.filters,
-        layer.kernel,
-        stride=layer.stride,
-        dilation=layer.dilation,
-        groups=layer.groups,
-        bias=layer.bias,
-        flipped=layer.flipped,
-    )
 
 
 def _is_swapped(name: Pass, layer: Convolution) -> bool:

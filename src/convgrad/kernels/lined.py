@@ -280,9 +280,7 @@ def lined_text(tile: Tile) -> str:
                 record["top"] + line * row_step,
                 record["left"] + at * column_step,
                 output.at(
-                    row * record["out_row"]
-                    + line * record["out_line"]
-                    + at * record["out_step"]
+                    row * record["out_row"] + line * record["out_line"] + at * record["out_step"]
                 ),
                 record["out_row"],
                 record["out_line"],

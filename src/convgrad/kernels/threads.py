@@ -14,6 +14,7 @@ import numpy as np
 from convgrad.errors import ConvgradError
 from convgrad.kernels import forkjoin
 from convgrad.kernels.compile import load
+from convgrad.kernels.locks import ForkLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +97,7 @@ class _Threads:
     """The pool of this process: made on first use, made anew after a fork."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = ForkLock()
         self.wish: int | None = None
         self.pool: Pool | None = None
         self.retired: list[Pool] = []
@@ -162,7 +163,6 @@ def current_pool(pause: str) -> Pool:
 
 def _after_fork() -> None:
     """In a forked child the workers do not exist; the words of the parent's pool are left alone."""
-    _STATE.lock = threading.Lock()
     if _STATE.pool is not None:
         _STATE.retired.append(_STATE.pool)
     _STATE.pool = None
