@@ -65,7 +65,23 @@ class Listing:
     lines: tuple[str, ...]
 
 
-Block = Heading | Paragraph | Formula | Step | Table | Code | Listing
+@dataclass(frozen=True)
+class Picture:
+    """A PNG with what is seen on it."""
+
+    png: bytes
+    caption: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures beside each other; `crisp` where single pixels are to be seen."""
+
+    pictures: tuple[Picture, ...]
+    crisp: bool = False
+
+
+Block = Heading | Paragraph | Formula | Step | Table | Code | Listing | Gallery
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,20 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from convgrad.explain.document import Code, Formula, Heading, Listing, Paragraph, Step, Table
+from convgrad.explain.document import (
+    Code,
+    Formula,
+    Gallery,
+    Heading,
+    Listing,
+    Paragraph,
+    Step,
+    Table,
+)
 from convgrad.notation.mathml import mathml
 
 if TYPE_CHECKING:
-    from convgrad.explain.document import Block, Document
+    from convgrad.explain.document import Block, Document, Picture
 
 STYLE = """
 @font-face { font-family: "Math"; src: url(data:font/woff2;base64,FONT) format("woff2"); }
@@ -37,6 +46,14 @@ figcaption { color: var(--soft); font-size: .85rem; margin-bottom: .35rem; }
 .ranges math { font-size: .9rem; }
 .why { margin-top: .5rem; font-size: .92rem; color: var(--soft); }
 .why b { color: var(--mark); font-weight: 600; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr));
+  gap: .75rem; margin: 1rem 0; }
+.gallery.crisp { grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr)); }
+.picture { margin: 0; padding: 0; background: none; }
+.picture img { display: block; width: 100%; height: auto; border-radius: 3px; }
+.crisp img { image-rendering: pixelated; }
+.picture figcaption { margin: .3rem 0 0; line-height: 1.3; }
+.single { margin: 1rem 0; }
 table { border-collapse: collapse; margin: 1rem 0; font-size: .95rem; }
 th { text-align: left; font-weight: 600; color: var(--soft); font-size: .85rem; }
 th, td { padding: .28rem 1.4rem .28rem 0; border-bottom: 1px solid var(--line);
@@ -89,8 +106,18 @@ def _block(block: Block) -> str:
         case Code(text, label):
             caption = f"<h3>{escape(label)}</h3>" if label else ""
             return f"{caption}<pre><code>{escape(text)}</code></pre>"
+        case Gallery(pictures, crisp):
+            kind = "gallery crisp" if crisp else "gallery" if len(pictures) > 1 else "single"
+            return f'<div class="{kind}">{"".join(map(_picture, pictures))}</div>'
         case Listing(lines):
             return f"<pre>{escape(chr(10).join(lines))}</pre>"
+
+
+def _picture(picture: Picture) -> str:
+    data = base64.b64encode(picture.png).decode("ascii")
+    caption = escape(picture.caption)
+    image = f'<img src="data:image/png;base64,{data}" alt="{caption}">'
+    return f'<figure class="picture">{image}<figcaption>{caption}</figcaption></figure>'
 
 
 def _table(table: Table) -> str:

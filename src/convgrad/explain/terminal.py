@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from convgrad.explain.document import Code, Formula, Heading, Listing, Paragraph, Step, Table
+from convgrad.explain.document import (
+    Code,
+    Formula,
+    Gallery,
+    Heading,
+    Listing,
+    Paragraph,
+    Step,
+    Table,
+)
 from convgrad.notation.unicode import unicode
 
 if TYPE_CHECKING:
@@ -59,6 +68,8 @@ def _block(block: Block, width: int) -> Text:
         case Code(source, label):
             shown = Text(f"# {label}\n" if label else "", style="dim")
             return shown.append(source, style="not dim")
+        case Gallery(pictures):
+            return Text("\n".join(f"{INDENT}[picture: {p.caption}]" for p in pictures), style="dim")
         case Listing(lines):
             return Text("\n".join(INDENT + line for line in lines))
 

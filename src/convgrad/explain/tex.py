@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convgrad.explain.document import Code, Formula, Heading, Listing, Paragraph, Step, Table
+from convgrad.explain.document import (
+    Code,
+    Formula,
+    Gallery,
+    Heading,
+    Listing,
+    Paragraph,
+    Step,
+    Table,
+)
 from convgrad.notation.latex import latex
 
 if TYPE_CHECKING:
@@ -64,6 +73,8 @@ def _block(block: Block) -> str:
         case Code(text, label):
             heading = rf"\subsubsection*{{{_text(label)}}}" + "\n" if label else ""
             return f"{heading}{{\\small\\begin{{verbatim}}\n{text}\n\\end{{verbatim}}}}"
+        case Gallery(pictures):
+            return "\n\n".join(rf"[{_text(picture.caption)}]" for picture in pictures)
         case Listing(lines):
             text = "\n".join(lines)
             return f"{{\\small\\begin{{verbatim}}\n{text}\n\\end{{verbatim}}}}"
