@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from convgrad.algebra.parse import parse
     from convgrad.algebra.phases import phases
     from convgrad.exact.proof import prove
+    from convgrad.kernels import get_num_threads, set_num_threads
     from convgrad.ops import (
         conv,
         conv_backward,
@@ -45,6 +46,8 @@ _HOMES = {
     "as_cross_correlation": "algebra.correlation",
     "missing_conditions": "algebra.conditions",
     "prove": "exact.proof",
+    "get_num_threads": "kernels",
+    "set_num_threads": "kernels",
     "conv": "ops",
     "conv_transpose": "ops",
     "conv_backward": "ops",
@@ -69,11 +72,13 @@ __all__ = [
     "conv_transpose",
     "conv_weight_grad",
     "differentiate",
+    "get_num_threads",
     "missing_conditions",
     "parse",
     "passes",
     "phases",
     "prove",
+    "set_num_threads",
 ]
 
 

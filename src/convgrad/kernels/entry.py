@@ -67,13 +67,14 @@ def run(
     first, second = _plain(first), _plain(second)
     direct = out is not None and _is_direct(out, shape, first, second, bias)
     result = out if direct and out is not None else np.empty(shape, first.dtype)
-    shared = bias is not None and bias.ndim == 1 and name == "forward"
+    # elements that no phase reaches are cleared, not computed, and have a bias all the same
+    shared = bias is not None and bias.ndim == 1 and not bound.program.clear
     inner = _plain(bias.astype(first.dtype, copy=False)) if shared and bias is not None else None
     window, factor = (second, first) if _is_swapped(name, layer) else (first, second)
     if not bound.run(result, window, factor, inner):
         return None
     if bias is not None and not shared:
-        result += bias
+        result += bias if bias.ndim > 1 else bias.reshape(-1, *(1,) * layer.rank)
     if out is None or direct:
         return result
     out[...] = result
