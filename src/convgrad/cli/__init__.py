@@ -8,7 +8,7 @@ import sys
 
 from convgrad.errors import ConvgradError
 
-COMMANDS = ("explain", "prove", "check")
+COMMANDS = ("explain", "prove", "check", "plan")
 """The modules of the commands, in the order of the help."""
 
 
