@@ -5,7 +5,19 @@ import pytest
 from convgrad.cli import main
 
 pytest.importorskip("llvmlite")
-LAYER = "plan --input 8x12x12 --filters 16 --kernel 3 --stride 2 --padding 1".split()
+LAYER = [
+    "plan",
+    "--input",
+    "8x12x12",
+    "--filters",
+    "16",
+    "--kernel",
+    "3",
+    "--stride",
+    "2",
+    "--padding",
+    "1",
+]
 
 
 def test_every_pass_is_planned_and_measured(capsys):
