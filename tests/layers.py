@@ -29,8 +29,12 @@ def layers(draw, *, max_rank=4, transposed=None, modes=MODES, zero_padding_only=
     plain = st.lists(sides, min_size=rank, max_size=rank)
     words = st.sampled_from(("valid", "same"))
     padding = plain if turned or mode != "zeros" else st.one_of(plain, plain, plain, words)
+    sizes = draw(each(1, largest))
+    if mode in {"reflect", "circular"}:
+        most = [size - (mode == "reflect") for size in sizes]
+        padding = st.tuples(*(st.tuples(*[st.integers(-2, min(3, m))] * 2) for m in most))
     options = {
-        "input_size": draw(each(1, largest)),
+        "input_size": sizes,
         "in_channels": groups * draw(st.integers(1, 2)),
         "filters": groups * draw(st.integers(1, 2)),
         "kernel": draw(each(1, taps)),
@@ -44,31 +48,42 @@ def layers(draw, *, max_rank=4, transposed=None, modes=MODES, zero_padding_only=
         "flipped": draw(st.booleans()),
     }
     if turned:
-        options["output_padding"] = draw(each(0, 2))
+        options["output_padding"] = [
+            min(extra, max(stride, dilation) - 1)
+            for extra, stride, dilation in zip(
+                draw(each(0, 2)), options["stride"], options["dilation"], strict=True
+            )
+        ]
     return _legal(options)
 
 
 def _legal(options):
-    """The layer, its padding widened until it exists."""
-    for wider in range(12):
-        changed = dict(options)
-        if wider and not isinstance(options["padding"], str):
-            changed["padding"] = _moved(options, wider)
-        elif wider:
-            changed["input_size"] = [size + wider for size in options["input_size"]]
-        if wider > 6:
-            changed["input_size"] = [size + wider for size in options["input_size"]]
-            changed["output_padding"] = 0
-            changed["padding"] = 0
+    """The layer, its padding changed until it exists, or its input enlarged."""
+    for wider in range(7 if options["padding_mode"] == "zeros" else 1):
         try:
-            layer = Convolution(**changed)
+            return Convolution(**{**options, "padding": _moved(options, wider)})
         except LayerError:
             continue
-        return layer
-    return Convolution(5, 2, 2, 3)
+    return Convolution(**{**options, "input_size": _large(options)})
 
 
 def _moved(options, wider):
     """Less cut from a transposed layer's output, more put around another layer's input."""
-    sign = -1 if options["transposed"] or options["padding_mode"] != "zeros" else 1
+    if isinstance(options["padding"], str):
+        return options["padding"]
+    sign = -1 if options["transposed"] else 1
     return [(before + sign * wider, after + sign * wider) for before, after in options["padding"]]
+
+
+def _large(options):
+    """Inputs into which the kernel fits when they are cropped."""
+    words = isinstance(options["padding"], str)
+    padding = [(0, 0)] * len(options["kernel"]) if words else options["padding"]
+    kernels = zip(options["dilation"], options["kernel"], strict=True)
+    extents = [dilation * (kernel - 1) + 1 for dilation, kernel in kernels]
+    return [
+        max(size, extent - min(before, 0) - min(after, 0))
+        for size, extent, (before, after) in zip(
+            options["input_size"], extents, padding, strict=True
+        )
+    ]

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convgrad.convolution import Convolution, Each, Padding
+from convgrad.convolution import Convolution, Each, Padding, positive_number
 from convgrad.errors import ArrayError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Array = np.ndarray[Any, Any]
+_ADD_AXES = "add axes of size 1 for one instance or one channel: array[None, None]"
 
 
 def taken(**arrays: object) -> tuple[Array, ...]:
@@ -23,7 +24,7 @@ def taken(**arrays: object) -> tuple[Array, ...]:
         ArrayError: for a type without arithmetic of its own (bool, text, complex), or for two
             different types.
     """
-    found = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
+    found = {name: _as_array(name, array) for name, array in arrays.items() if array is not None}
     for name, array in found.items():
         if array.dtype.kind not in "iufO":
             raise ArrayError(
@@ -42,20 +43,33 @@ def taken(**arrays: object) -> tuple[Array, ...]:
     return tuple(found.values())
 
 
+def _as_array(name: str, array: object) -> Array:
+    try:
+        return np.asarray(array)
+    except ValueError as error:
+        raise ArrayError(
+            f"{name} is no array: its rows have different lengths", expected="one shape"
+        ) from error
+
+
 def check_rank(name: str, array: Array, rank: int | None = None) -> None:
     """Refuse an array that has no spatial axis, or another number of them.
 
     Raises:
         ArrayError: with what its axes should be.
     """
-    axes = {"w": "(K, C/groups, *kernel)", "x": "(N, C, *spatial)", "dz": "(N, K, *output)"}
+    axes = {
+        "w": "(K, C/groups, *kernel), or (C, K/groups, *kernel) if transposed",
+        "x": "(N, C, *spatial)",
+        "dz": "(N, K, *output)",
+    }
     if array.ndim < 3 or (rank is not None and array.ndim != rank + 2):
         wanted = f"{rank + 2} axes" if rank is not None else "at least 3 axes"
         raise ArrayError(
             f"{name} has {array.ndim} axes",
             got=f"shape {array.shape}",
             expected=f"{wanted}, {axes.get(name, '')}".rstrip(", "),
-            mend="add axes of size 1 for one instance or one channel: array[None, None]",
+            mend="" if array.ndim > (rank or 1) + 2 else _ADD_AXES,
         )
 
 
@@ -81,7 +95,7 @@ def check_shape(name: str, array: Array, shape: Sequence[int], mend: str = "") -
 
 def layer_from_shapes(
     input_size: Each,
-    in_channels: int,
+    in_channels: int | None,
     weight_shape: Sequence[int],
     *,
     stride: Each = 1,
@@ -98,7 +112,7 @@ def layer_from_shapes(
 
     Args:
         input_size: the spatial sizes of x.
-        in_channels: the channels of x.
+        in_channels: the channels of x; None for as many as w has.
         weight_shape: of w: (K, C/groups, *kernel), transposed (C, K/groups, *kernel).
         stride: and all further options as in `Convolution`.
         padding: see there.
@@ -115,10 +129,11 @@ def layer_from_shapes(
         ArrayError: where the channels of x and w do not belong together.
     """
     first, second, *kernel = weight_shape
-    filters = second * groups if transposed else first
+    both = second * positive_number("groups", groups)
+    of_w, filters = (first, both) if transposed else (both, first)
     layer = Convolution(
         input_size,
-        in_channels,
+        of_w if in_channels is None else in_channels,
         filters,
         kernel,
         stride=stride,
@@ -145,8 +160,8 @@ def layer_from_shapes(
     return layer
 
 
-def legal_input_sizes(sizes: Sequence[range]) -> str:
-    """Input sizes for people: `31 or 32`, `31 to 34`, for each axis."""
+def legal_sizes(sizes: Sequence[range]) -> str:
+    """Sizes for people: `31 or 32`, `31 to 34`, for each axis."""
     return " x ".join(_listed(size) for size in sizes)
 
 
@@ -158,15 +173,20 @@ def _listed(sizes: range) -> str:
     return f"{sizes[0]} to {sizes[-1]}"
 
 
-def widened(left: Array, right: Array, terms: int) -> tuple[Array, Array]:
+def widened(
+    left: Array, right: Array, terms: int, added: Array | None = None
+) -> tuple[Array, Array]:
     """The two factors in a type in which a sum of so many products is exact, or loses little.
+
+    The sum may have another array `added` to it.
 
     Integers go to int64, or to Python's integers where the largest possible sum would not fit;
     float16 goes to float32.
     """
     if left.dtype.kind in "iu":
-        fits = _largest(left) * _largest(right) * max(terms, 1) < 2**63
-        wide = np.dtype(np.int64 if fits else object)
+        bound = _largest(left) * _largest(right) * max(terms, 1)
+        bound += 0 if added is None else _largest(added)
+        wide = np.dtype(np.int64 if bound < 2**63 else object)
     elif left.dtype == np.float16:
         wide = np.dtype(np.float32)
     else:

@@ -332,7 +332,7 @@ def whole_numbers(name: str, value: Any) -> tuple[int, ...]:
     return tuple(whole_number(f"{name}[{axis}]", each, axis) for axis, each in enumerate(entries))
 
 
-def one_for_each_axis(name: str, value: Each, rank: int) -> tuple[int, ...]:
+def one_for_each_axis(name: str, value: Each, rank: int, *, mend: str = "") -> tuple[int, ...]:
     """One number for every axis, or one for each, as one for each.
 
     Raises:
@@ -346,6 +346,7 @@ def one_for_each_axis(name: str, value: Each, rank: int) -> tuple[int, ...]:
             _wrong_number(name, len(found), rank),
             got=f"{name}={found}",
             expected="1 number" if rank == 1 else f"1 number, or {rank}",
+            mend=mend,
         )
     return found
 

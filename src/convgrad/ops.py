@@ -16,23 +16,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convgrad import reference
+from convgrad import dispatch
 from convgrad.arrays import (
     Array,
     check_rank,
     check_shape,
     layer_from_shapes,
-    legal_input_sizes,
+    legal_sizes,
     narrowed,
     taken,
     widened,
 )
-from convgrad.errors import ArrayError, LayerError
+from convgrad.convolution import Convolution, choice, one_for_each_axis
+from convgrad.errors import ArrayError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convgrad.convolution import Convolution, Each, Padding
+    from convgrad.convolution import Each, Padding
 
 
 def conv(
@@ -87,7 +88,9 @@ def conv(
         padding_mode=padding_mode,
         flipped=flipped,
     )
-    return _with_bias(layer, reference.forward(layer, x, w), arrays[2] if b is not None else None)
+    bias = arrays[2] if b is not None else None
+    _check_bias(layer, bias)
+    return dispatch.forward(layer, x, w, bias)
 
 
 def conv_transpose(
@@ -143,7 +146,9 @@ def conv_transpose(
         output_padding=output_padding,
         flipped=flipped,
     )
-    return _with_bias(layer, reference.forward(layer, x, w), arrays[2] if b is not None else None)
+    bias = arrays[2] if b is not None else None
+    _check_bias(layer, bias)
+    return dispatch.forward(layer, x, w, bias)
 
 
 def conv_input_grad(
@@ -191,8 +196,8 @@ def conv_input_grad(
     check_rank("dz", dz)
     check_rank("w", w, dz.ndim - 2)
     layer = layer_from_shapes(
-        _sizes("input_size", input_size, dz.ndim - 2),
-        w.shape[0] if transposed else w.shape[1] * groups,
+        _spatial("input_size", input_size, dz.ndim - 2),
+        None,
         w.shape,
         stride=stride,
         padding=padding,
@@ -203,8 +208,8 @@ def conv_input_grad(
         transposed=transposed,
         output_padding=output_padding,
     )
-    _check_output(layer, dz)
-    return reference.input_gradient(layer, dz, w)
+    _check_output(layer, dz, padding)
+    return dispatch.input_gradient(layer, dz, w)
 
 
 def conv_weight_grad(
@@ -251,15 +256,11 @@ def conv_weight_grad(
     dz, x = taken(dz=dz, x=x)
     check_rank("x", x)
     check_rank("dz", dz, x.ndim - 2)
-    kernel = _sizes("kernel_size", kernel_size, x.ndim - 2)
-    channels = (x.shape[1], dz.shape[1] // groups) if transposed else (dz.shape[1], x.shape[1])
-    shape = channels if transposed else (channels[0], channels[1] // groups)
-    if groups > 0 and (dz.shape[1] % groups or x.shape[1] % groups):
-        shape = channels  # no such layer: let it say so
-    layer = layer_from_shapes(
+    layer = Convolution(
         x.shape[2:],
         x.shape[1],
-        (*shape, *kernel),
+        dz.shape[1],
+        _spatial("kernel_size", kernel_size, x.ndim - 2),
         stride=stride,
         padding=padding,
         dilation=dilation,
@@ -270,8 +271,8 @@ def conv_weight_grad(
         output_padding=output_padding,
     )
     _check_batch(dz, x)
-    _check_output(layer, dz)
-    return reference.weight_gradient(layer, dz, x)
+    _check_output(layer, dz, padding)
+    return dispatch.weight_gradient(layer, dz, x)
 
 
 def conv_bias_grad(dz: Array, *, bias: str = "filter") -> Array:
@@ -284,6 +285,7 @@ def conv_bias_grad(dz: Array, *, bias: str = "filter") -> Array:
     Returns: db, (K,) or (K, *output).
 
     Raises:
+        LayerError: for another kind of bias.
         ArrayError: where dz has no spatial axis or is not of numbers.
 
     Notes: db[k] = sum(n,o) dz[n,k,o]
@@ -293,10 +295,9 @@ def conv_bias_grad(dz: Array, *, bias: str = "filter") -> Array:
     """
     (dz,) = taken(dz=dz)
     check_rank("dz", dz)
-    if bias not in {"filter", "position"}:
-        raise LayerError(f"bias={bias!r} is unknown", expected="'filter' or 'position'")
-    axes = (0, *range(2, dz.ndim)) if bias == "filter" else (0,)
-    (wide, _) = widened(dz, np.ones(1, dz.dtype), prod(dz.shape[axis] for axis in axes))
+    untied = choice("bias", bias, ("filter", "position")) == "position"
+    axes = (0,) if untied else (0, *range(2, dz.ndim))
+    wide, _ = widened(dz, np.ones(1, dz.dtype), prod(dz.shape[axis] for axis in axes))
     return narrowed(np.asarray(wide.sum(axis=axes)), dz.dtype)
 
 
@@ -360,39 +361,55 @@ def conv_backward(
         output_padding=output_padding,
     )
     _check_batch(dz, x)
-    _check_output(layer, dz)
+    _check_output(layer, dz, padding)
+    db = conv_bias_grad(dz, bias=bias)
     return (
-        reference.input_gradient(layer, dz, w),
-        reference.weight_gradient(layer, dz, x),
-        conv_bias_grad(dz, bias=bias),
+        dispatch.input_gradient(layer, dz, w),
+        dispatch.weight_gradient(layer, dz, x),
+        db,
     )
 
 
-def _with_bias(layer: Convolution, z: Array, b: Array | None) -> Array:
-    if b is None:
-        return z
-    if b.shape == (layer.filters,):
-        b = b.reshape(-1, *(1,) * layer.rank)
-    elif b.shape != (layer.filters, *layer.output_size):
+def _check_bias(layer: Convolution, b: Array | None) -> None:
+    shapes = (layer.filters,), (layer.filters, *layer.output_size)
+    if b is not None and b.shape not in shapes:
         raise ArrayError(
             "b does not belong to this layer",
             got=f"shape {b.shape}",
-            expected=f"{(layer.filters,)}, or {(layer.filters, *layer.output_size)} untied",
+            expected=f"{shapes[0]}, or {shapes[1]} untied",
         )
-    wide, bias = widened(z, b, 2)
-    return narrowed(wide + bias, z.dtype)
 
 
-def _check_output(layer: Convolution, dz: Array) -> None:
+def _check_output(layer: Convolution, dz: Array, padding: Padding) -> None:
     if dz.shape[2:] != layer.output_size:
-        legal = legal_input_sizes(layer.input_sizes(dz.shape[2:]))
         raise ArrayError(
             "dz does not have the layer's output size",
             got=f"{_x(dz.shape[2:])}, from an input of {_x(layer.input_size)}",
             expected=_x(layer.output_size),
-            mend=f"an output of {_x(dz.shape[2:])} needs an input of {legal}",
+            mend=_fitting_sizes(layer, dz.shape[2:], padding),
         )
     check_shape("dz", dz, (dz.shape[0], layer.filters, *layer.output_size))
+
+
+def _fitting_sizes(layer: Convolution, output: tuple[int, ...], padding: Padding) -> str:
+    """What to change so that the layer has this output: its input, or its output padding."""
+    if min(output) < 1:
+        return ""
+    inputs = layer.input_sizes(output)
+    if padding == "same":  # the padding grows with the input, so that output = ceil(input/stride)
+        steps = zip(output, layer.stride, strict=True)
+        inputs = tuple(range((size - 1) * stride + 1, size * stride + 1) for size, stride in steps)
+    if all(inputs):
+        return f"an output of {_x(output)} needs an input of {legal_sizes(inputs)}"
+    if not layer.transposed:
+        return ""
+    outputs = (
+        range(axis.output - axis.output_padding, axis.output - axis.output_padding + extra)
+        for axis in layer.axes
+        for extra in [max(axis.stride, axis.dilation)]
+    )
+    found = legal_sizes([sizes[max(0, 1 - sizes.start) :] for sizes in outputs])
+    return f"by output_padding an input of {_x(layer.input_size)} has an output of {found}"
 
 
 def _check_batch(dz: Array, x: Array) -> None:
@@ -404,16 +421,9 @@ def _check_batch(dz: Array, x: Array) -> None:
         )
 
 
-def _sizes(name: str, sizes: Each, rank: int) -> tuple[int, ...]:
-    """One size for every axis, or one for each."""
-    found = (sizes,) * rank if isinstance(sizes, int) else tuple(sizes)
-    if len(found) != rank:
-        raise ArrayError(
-            f"{name} has {len(found)} sizes for {rank} spatial axes",
-            got=f"{name}={found}",
-            expected=f"{rank} numbers: the spatial sizes only",
-        )
-    return found
+def _spatial(name: str, sizes: Each, rank: int) -> tuple[int, ...]:
+    """One size for every axis, or one for each, of an array with so many spatial axes."""
+    return one_for_each_axis(name, sizes, rank, mend="give the spatial sizes only")
 
 
 def _x(sizes: Sequence[int]) -> str:

@@ -16,17 +16,21 @@ if TYPE_CHECKING:
     from convgrad.convolution import Convolution
 
 
-def forward(layer: Convolution, x: Array, w: Array) -> Array:
-    """Z without the bias; see `convgrad.conv` and `convgrad.conv_transpose`."""
+def forward(layer: Convolution, x: Array, w: Array, b: Array | None = None) -> Array:
+    """z; see `convgrad.conv` and `convgrad.conv_transpose`."""
     terms = layer.in_channels // layer.groups * prod(layer.kernel)
-    wide_x, wide_w = widened(x, w, terms)
+    wide_x, wide_w = widened(x, w, terms, b)
     source = split_groups(wide_x, 1, layer.groups)
     weights = split_groups(_turned(layer, wide_w), 0, layer.groups)
     if layer.transposed:
         z = spread(source, weights, layer.axes)
     else:
-        z = gather(*_padded(layer, source, weights))
-    return narrowed(merge_groups(z, 1), x.dtype)
+        padded, axes = _padded(layer, source)
+        z = gather(padded, weights, axes)
+    z = merge_groups(z, 1)
+    if b is not None:
+        z += b.astype(z.dtype).reshape(b.shape if b.ndim > 1 else (-1, *(1,) * layer.rank))
+    return narrowed(z, x.dtype)
 
 
 def input_gradient(layer: Convolution, dz: Array, w: Array) -> Array:
@@ -54,16 +58,16 @@ def weight_gradient(layer: Convolution, dz: Array, x: Array) -> Array:
     if layer.transposed:
         dw = weigh(source, error, layer.axes)
     else:
-        padded, _, axes = _padded(layer, source, source)
+        padded, axes = _padded(layer, source)
         dw = weigh(error, padded, axes)
     return narrowed(_turned(layer, merge_groups(dw, 0)), dz.dtype)
 
 
-def _padded(layer: Convolution, x: Array, w: Array) -> tuple[Array, Array, tuple[Axis, ...]]:
+def _padded(layer: Convolution, x: Array) -> tuple[Array, tuple[Axis, ...]]:
     """The input as the sum sees it: padded by its own entries, or not at all."""
     if layer.padding_mode == "zeros":
-        return x, w, layer.axes
-    return pad_by_mode(x, layer.axes, layer.padding_mode), w, padded_axes(layer.axes)
+        return x, layer.axes
+    return pad_by_mode(x, layer.axes, layer.padding_mode), padded_axes(layer.axes)
 
 
 def _turned(layer: Convolution, w: Array) -> Array:

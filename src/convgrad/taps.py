@@ -11,6 +11,7 @@ Arrays are (N, G, channels, *spatial), weights (G, K, C, *kernel); G counts grou
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +71,9 @@ def weigh(dz: Array, x: Array, axes: Sequence[Axis]) -> Array:
         left = _flat(dz[window]).transpose(1, 2, 0, 3)
         right = _flat(x[position]).transpose(1, 0, 3, 2)
         groups, filters, channels = dw.shape[:3]
-        dw[(..., *tap)] = left.reshape(groups, filters, -1) @ right.reshape(groups, -1, channels)
+        terms = left.shape[2] * left.shape[3]
+        left, right = left.reshape(groups, filters, terms), right.reshape(groups, terms, channels)
+        dw[(..., *tap)] = left @ right
     return dw
 
 
@@ -120,4 +123,4 @@ def _mix(w: Array, x: Array) -> Array:
 
 def _flat(array: Array) -> Array:
     """All places in one axis."""
-    return array.reshape(*array.shape[:3], -1)
+    return array.reshape(*array.shape[:3], prod(array.shape[3:]))
