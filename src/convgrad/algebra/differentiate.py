@@ -266,7 +266,7 @@ def axis_names(equation: Equation, tensor: Tensor) -> tuple[str, ...]:
         plain = (subscript.plain for subscript in subscripts if subscript.plain)
         name = own or next((name for name in plain if name not in names), "")
         if not name or name in names:
-            pool = (*"ijyxvuqr", *(f"m{number}" for number in range(len(names) + 1)))
+            pool = (*"ijyvuqr", *(f"m{number}" for number in range(len(names) + 1)))
             name = next(letter for letter in pool if letter not in taken and letter not in names)
         names.append(name)
     return tuple(names)
