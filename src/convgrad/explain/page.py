@@ -48,7 +48,7 @@ figcaption { color: var(--soft); font-size: .85rem; margin-bottom: .35rem; }
 .why b { color: var(--mark); font-weight: 600; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr));
   gap: .75rem; margin: 1rem 0; }
-.gallery.crisp { grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr)); }
+.gallery.crisp { grid-template-columns: repeat(auto-fill, minmax(4.1rem, 1fr)); }
 .picture { margin: 0; padding: 0; background: none; }
 .picture img { display: block; width: 100%; height: auto; border-radius: 3px; }
 .crisp img { image-rendering: pixelated; }
