@@ -60,7 +60,7 @@ def options_of(layer):
     return {**found, other: getattr(layer, other)}
 
 
-@examples(300)
+@examples(1000)
 @given(layers(max_rank=3), st.integers(0, 1000))
 def test_every_pass_of_any_layer_is_that_of_pytorch(layer, seed):
     random = np.random.default_rng(seed)
