@@ -347,7 +347,16 @@ def test_a_transposed_layer_that_is_all_cut_away_is_refused():
         ({"kernel": None}, "kernel=None: a whole number is needed", None),
         ({"kernel": {3}}, "kernel={3}: a whole number is needed", None),
         ({"stride": np.float64(2)}, "stride=np.float64(2.0): a whole number is needed", None),
-        ({"stride": [1.5]}, "stride[0]=1.5: a whole number is needed", 0),
+        (
+            {"stride": [1, 1.5], "input_size": (8, 8)},
+            "stride[1]=1.5: a whole number is needed",
+            1,
+        ),
+        (
+            {"padding": [(1, 1), (1, 0.5)], "input_size": (8, 8)},
+            "padding[1][1]=0.5: a whole number is needed",
+            1,
+        ),
         ({"padding": [True]}, "padding[0]=True: a whole number is needed", 0),
         ({"padding": [(1, 0.5)]}, "padding[0][1]=0.5: a whole number is needed", 0),
         ({"groups": 1.0}, "groups=1.0: a whole number is needed", None),

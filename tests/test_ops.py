@@ -281,6 +281,34 @@ def test_integers_stay_what_they_are_or_are_refused(dtype):
         conv_backward(full, np.full((1, 1, 1), 2, dtype), one)
 
 
+QUARTER = 2**62  # four of them are 2**64, which an int64 that wraps around takes for 0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        conv,
+        lambda fours, ones: conv_transpose(fours, ones, padding=3),
+        lambda fours, ones: conv_input_grad(fours, ones, input_size=1, padding=3),
+        lambda fours, ones: conv_input_grad(
+            fours, ones[..., :1], input_size=2, padding=[(1, 1)], padding_mode="circular"
+        ),
+        lambda fours, ones: conv_weight_grad(fours, ones, kernel_size=1),
+        lambda fours, ones: conv_weight_grad(fours.T, ones.T, kernel_size=1),
+        lambda fours, ones: conv_bias_grad(fours),
+        lambda fours, ones: conv_bias_grad(fours.T, bias="position"),
+    ],
+)
+def test_no_sum_of_integers_wraps_around(call):
+    with pytest.raises(ArrayError, match="the result does not fit int64"):
+        call(np.full((1, 1, 4), QUARTER), np.ones((1, 1, 4), int))
+
+
+def test_an_integer_below_the_smallest_is_refused_too():
+    with pytest.raises(ArrayError, match="values from -200 to -200"):
+        conv(np.full((1, 1, 1), -100, np.int8), np.full((1, 1, 1), 2, np.int8))
+
+
 @pytest.mark.parametrize("dtype", [np.int8, np.int64])
 def test_a_sum_may_pass_the_limit_on_the_way_if_it_comes_back(dtype):
     most = np.iinfo(dtype).max
@@ -473,6 +501,21 @@ MESSAGES = {
   got:      4x9, from an input of 4x4
   expected: 9x9
   mend:     by output_padding an input of 4x4 has an output of 9 or 10 x 9 or 10""",
+    ),
+    "dz of another output, transposed and cut": (
+        lambda: conv_input_grad(
+            of(1, 1, 5),
+            of(1, 1, 1),
+            input_size=1,
+            stride=3,
+            padding=[(1, 0)],
+            transposed=True,
+            output_padding=1,
+        ),
+        """dz does not have the layer's output size
+  got:      5, from an input of 1
+  expected: 1
+  mend:     by output_padding an input of 1 has an output of 1 or 2""",
     ),
     "dz without an output": (
         lambda: conv_input_grad(of(2, 6, 0), W, input_size=8),
