@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convgrad.arrays import Array, merge_groups, narrowed, split_groups, widened
-from convgrad.padding import pad_by_mode, padded_axes, unpad_by_mode
+from convgrad.padding import pad, padded_layer, unpad
 from convgrad.taps import gather, spread, weigh
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def input_gradient(layer: Convolution, dz: Array, w: Array) -> Array:
     elif layer.padding_mode == "zeros":
         dx = spread(error, weights, layer.axes)
     else:
-        inside = spread(error, weights, padded_axes(layer.axes))
-        dx = unpad_by_mode(inside, layer.axes, layer.padding_mode)
+        inside = spread(error, weights, padded_layer(layer).axes)
+        dx = unpad(inside, layer.axes)
     return narrowed(merge_groups(dx, 1), dz.dtype)
 
 
@@ -67,7 +67,7 @@ def _padded(layer: Convolution, x: Array) -> tuple[Array, tuple[Axis, ...]]:
     """The input as the sum sees it: padded by its own entries, or not at all."""
     if layer.padding_mode == "zeros":
         return x, layer.axes
-    return pad_by_mode(x, layer.axes, layer.padding_mode), padded_axes(layer.axes)
+    return pad(x, layer.axes), padded_layer(layer).axes
 
 
 def _turned(layer: Convolution, w: Array) -> Array:

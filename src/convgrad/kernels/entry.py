@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convgrad.kernels import copies, llvm
+from convgrad.kernels import llvm
 from convgrad.kernels.bound import Bound
 from convgrad.kernels.locks import ForkLock
 from convgrad.kernels.program import plan_pass
 from convgrad.kernels.target import host_target
+from convgrad.padding import pad, padded_layer, unpad
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -90,17 +91,17 @@ def _run_padded(
 ) -> Array | None:
     """A layer that pads by its own entries: a linear map before the sum, its transpose after it."""
     first, second, bias = arrays
-    bare = copies.inner(layer)
+    bare = padded_layer(layer)
     if name == "forward":
-        padded = copies.pad(layer, first)
+        padded = pad(first, layer.axes)
         return run(name, bare, padded, second, bias, out=out, algorithm=algorithm)
     if name == "weight_gradient":
-        padded = copies.pad(layer, second)
+        padded = pad(second, layer.axes)
         return run(name, bare, first, padded, out=out, algorithm=algorithm)
     dx = run(name, bare, first, second, algorithm=algorithm)
     if dx is None:
         return None
-    dx = copies.collect(layer, dx)
+    dx = np.ascontiguousarray(unpad(dx, layer.axes))
     if out is None:
         return dx
     out[...] = dx
