@@ -81,6 +81,9 @@ def eliminate(
     coefficient = difference.coefficient(index.name)
     rest = difference - Affine.index(index.name) * coefficient
     value = (-rest).over(coefficient) if coefficient.is_nonnegative() else rest.over(-coefficient)
+    summed = {other.name for other in term.sums}
+    # places before taps: `jh + th - 2`
+    value = replace(value, order=tuple(sorted(value.order, key=lambda name: name in summed)))
     needed: list[Condition] = []
     if value.divisor != ONE:
         needed.append(Divides(value.divisor, value.numerator))

@@ -219,8 +219,9 @@ class Explanation:
             ("for any sizes", self.general),
             ("for this layer", self.numbers),
         ):
-            for equation in self.equations(found)[name]:
-                yield Formula(compose(equation, way), label, compose_ranges(equation, way))
+            for number, equation in enumerate(self.equations(found)[name]):
+                above = "" if number else label
+                yield Formula(compose(equation, way), above, compose_ranges(equation, way))
 
     def _phases(self) -> Iterator[Block]:
         suffixes = axis_suffixes(self.layer.rank)
