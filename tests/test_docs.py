@@ -11,7 +11,17 @@ from convgrad.cli import parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-ORDER = ("errors", "files", "axis", "convolution", "algebra", "notation", "exact", "explain")
+ORDER = (
+    "errors",
+    "files",
+    "options",
+    "axis",
+    "convolution",
+    "algebra",
+    "notation",
+    "exact",
+    "explain",
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convgrad.convolution import Convolution, Each, Padding, positive_number
+from convgrad.convolution import Convolution
 from convgrad.errors import ArrayError
+from convgrad.options import Each, Padding, positive_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

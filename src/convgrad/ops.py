@@ -27,13 +27,14 @@ from convgrad.arrays import (
     taken,
     widened,
 )
-from convgrad.convolution import Convolution, choice, one_for_each_axis
+from convgrad.convolution import Convolution
 from convgrad.errors import ArrayError
+from convgrad.options import choice, one_for_each_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convgrad.convolution import Each, Padding
+    from convgrad.options import Each, Padding
 
 
 def conv(
