@@ -193,9 +193,13 @@ def test_an_interrupt_stops_between_two_calls_and_leaves_the_pool_usable():
         """,
         wait=False,
     )
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    with process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        try:
+            out, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert out == "True\n"
 
 

@@ -33,7 +33,7 @@ class Arena:
 
     def take(self, size: int) -> NDArray[np.uint8]:
         """A block of at least so many bytes, and room to align its beginning."""
-        with self._lock:
+        with self._lock.held:
             for place, block in enumerate(self._free):
                 if block.nbytes >= size + ALIGN:
                     self.idle -= block.nbytes
@@ -42,7 +42,7 @@ class Arena:
 
     def give(self, block: NDArray[np.uint8]) -> None:
         """Return a block: kept, unless more than the bound would lie idle; small ones go first."""
-        with self._lock:
+        with self._lock.held:
             insort(self._free, block, key=_size)
             self.idle += block.nbytes
             while self.idle > self.bound:
@@ -50,7 +50,7 @@ class Arena:
 
     def clear(self) -> None:
         """Give all idle memory back to the system."""
-        with self._lock:
+        with self._lock.held:
             self._free.clear()
             self.idle = 0
 

@@ -26,7 +26,7 @@ def load(key: tuple[str, ...], text: Callable[[], str], names: tuple[str, ...]) 
     addresses = _LOADED.get(key)
     if addresses is not None:
         return addresses
-    with _LOCK:
+    with _LOCK.held:
         if key in _LOADED:
             return _LOADED[key]
         processor = processor_of(host_target())

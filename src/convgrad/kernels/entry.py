@@ -148,7 +148,7 @@ def _bind(key: tuple[Pass, Convolution, int, str, str | None]) -> Bound | None:
         return _seen[key]
     except KeyError:
         pass
-    with _lock:
+    with _lock.held:
         if len(_seen) >= _SEEN_LIMIT:
             _seen.clear()
         _seen[key] = _make(*key)
@@ -169,5 +169,5 @@ def _make(
 
 def forget() -> None:
     """Forget every program; the next call of each layer plans anew."""
-    with _lock:
+    with _lock.held:
         _seen.clear()

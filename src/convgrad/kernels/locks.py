@@ -5,33 +5,23 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 
 class ForkLock:
-    """A lock for `with`, made anew in a child process: its holder does not exist there."""
+    """A lock made anew in a child process: its holder does not exist there.
+
+    Held by `with lock.held:`. An interrupt can fall between any two steps of Python, so taking the
+    lock must be one step: the `with` of a lock of the interpreter's own is, a method that takes it
+    and returns is not, and would leave it closed for ever.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.held = threading.Lock()
         _locks.add(self)
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lock.release()
 
     def renew(self) -> None:
         """Open it."""
-        self._lock = threading.Lock()
+        self.held = threading.Lock()
 
 
 _locks: weakref.WeakSet[ForkLock] = weakref.WeakSet()

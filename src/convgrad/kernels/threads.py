@@ -141,7 +141,7 @@ def set_num_threads(threads: int) -> None:
             expected="a whole number from 1",
             mend="use 1 for no threads but the caller's",
         )
-    with _STATE.lock:
+    with _STATE.lock.held:
         _STATE.wish = threads
         if _STATE.pool is not None and _STATE.pool.threads != threads:
             # A call in another Python thread may still be inside: its words stay alive.
@@ -154,7 +154,7 @@ def current_pool(pause: str) -> Pool:
     """The pool, with its threads started."""
     pool = _STATE.pool
     if pool is None:
-        with _STATE.lock:
+        with _STATE.lock.held:
             pool = _STATE.pool
             if pool is None:
                 pool = _STATE.pool = Pool(get_num_threads(), pause)
