@@ -111,10 +111,10 @@ def test_a_child_process_has_threads_of_its_own(method):
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_child_finds_locks_open_that_another_thread_held():
     lock = locks.ForkLock()
-    with lock:
+    with lock.held:
         pid = os.fork()
         if pid == 0:
-            with lock:
+            with lock.held:
                 os._exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
 
