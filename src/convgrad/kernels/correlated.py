@@ -1,10 +1,12 @@
 """Correlated: sums over positions with few rows (a weight gradient of few channels per group).
 
-    for each group, panel of rows, panel of channels and taps (a task)
+    for each group, part of the pieces (a task)
       for each piece of positions
         stage the window
-        for each run of positions: tile += factor vectors * window vectors at the taps' offsets
+        for each panel of rows, panel of channels and taps
+          for each run of positions: tile += factor vectors * window vectors at the taps' offsets
       add up the lanes
+    add up the parts
 
 Lanes run along the sum itself; what they hold is added up once, in one fixed order.
 """
@@ -18,9 +20,18 @@ import numpy as np
 
 from convgrad.kernels.emit import INTEGER, Code, Module, Number
 from convgrad.kernels.factor import TABLE, emit_task
-from convgrad.kernels.piece import PIECE_FIELDS, cut, emit_piece, emit_window
-from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step
-from convgrad.kernels.record import FACTOR, FLAG, OUTPUT, Fields, Record, argument
+from convgrad.kernels.parts import PART_FIELDS, cut_parts, emit_add, emit_part
+from convgrad.kernels.piece import (
+    PIECE_FIELDS,
+    WORKERS,
+    Pieces,
+    cut,
+    emit_piece,
+    emit_window,
+    imbalance,
+)
+from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan
+from convgrad.kernels.record import FACTOR, FLAG, Fields, Record, argument
 from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
 from convgrad.kernels.tile import Tile
 from convgrad.kernels.weighted import axis_name, out_offsets
@@ -36,6 +47,7 @@ CORRELATED = Fields(
     (
         *STAGE_FIELDS,
         *PIECE_FIELDS,
+        *PART_FIELDS,
         "rows",
         "row_panels",
         "channels",
@@ -138,7 +150,8 @@ def correlated_text(tile: Tile) -> str:
     code = emit_task(module, "correlated", number)
     record = Record(CORRELATED, code.pointer("record"))
     arguments, scratch = code.pointer("arguments"), code.pointer("scratch")
-    group = code.integer("task")
+    task = code.integer("task")
+    group, (first, last), result = emit_part(code, record, arguments, number, task)
     tiles = scratch.at(record["scratch_tiles"])
     in_place = record["stage_in_place"] > 0
     kind, size = number.vector(tile.lanes), tile.rows * tile.vectors * tile.lanes
@@ -148,7 +161,7 @@ def correlated_text(tile: Tile) -> str:
     row_panels, cell_panels = record["row_panels"], record["cell_panels"]
     with code.loop(0, row_panels * cell_panels * size, tile.lanes) as j:
         tiles.store(code.zero(kind), j)
-    with code.loop(0, record["pieces"]) as at:
+    with code.loop(first, last) as at:
         piece = emit_piece(record, at)
         window = emit_window(code, record, arguments, number.name, (piece.image, group))
         with code.unless(in_place):
@@ -179,7 +192,7 @@ def correlated_text(tile: Tile) -> str:
                 tiles.at((panel * cell_panels + cell) * size),
                 flag,
             )
-    output = argument(code, arguments, OUTPUT, number.name).at(group * record["out_group"])
+    output = result.at(group * record["out_group"])
     with code.loop(0, record["rows"]) as row, code.loop(0, record["cells"]) as cell:
         panel = row // tile.rows * cell_panels + cell // tile.vectors
         within = row % tile.rows * tile.vectors + cell % tile.vectors
@@ -188,6 +201,7 @@ def correlated_text(tile: Tile) -> str:
             code.total(vector),
             row * record["out_row"] + record.table("out_offsets").load(cell),
         )
+    emit_add(module, tile, CORRELATED)
     return str(module)
 
 
@@ -221,7 +235,11 @@ def correlated_plan(contraction: Contraction, tile: Tile, target: Target) -> Pla
     images, groups, channels = c.window.shape[:3]
     rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
     overhead = prod(len(axis.phases) for axis in axes)
-    room = target.l2 // 3 // (size * (channels * overhead + rows))
+    total = images * prod(axis.positions for axis in axes)
+    room = min(
+        target.l2 // 3 // (size * (channels * overhead + rows)),
+        -(-total * groups // WORKERS),  # a piece at least for every processor
+    )
     pieces = cut(images, axes, max(room, 64))
     in_place = all(axis.step == 1 and axis.is_inside for axis in axes)
     stage = Stage(
@@ -252,9 +270,12 @@ def correlated_plan(contraction: Contraction, tile: Tile, target: Target) -> Pla
     offsets = np.zeros(cell_panels * tile.vectors, np.int64)
     offsets[:cells] = outer_sum(np.arange(channels, dtype=np.int64) * stage.strides[1], stage.taps)
     scratch_tiles = -(-stage.elements // 16) * 16
+    cycles = _cycles(tile, target, (stage, pieces), (rows, run_length)) * groups
+    parts = cut_parts(c, pieces.number, groups, cycles)
     record: dict[str, int | NDArray[np.int64]] = {
         **stage_values(stage),
         **pieces.values(),
+        **parts.values(),
         "rows": rows,
         "row_panels": row_panels,
         "channels": channels,
@@ -276,38 +297,49 @@ def correlated_plan(contraction: Contraction, tile: Tile, target: Target) -> Pla
         "scratch_tiles": scratch_tiles,
         "checked": int(not all(axis.is_inside for axis in axes)),
     }
-    vectors = int((-(-run_length // tile.lanes)).sum()) * pieces.number
-    wide = 1.0 if tile.lanes * size == target.vector_bytes else 0.55
-    loads = tile.rows + 1.3 * tile.vectors
-    adds = 1.25 * tile.rows * tile.vectors + tile.rows
-    fresh = row_panels * cell_panels * max(adds, loads)
-    cycles = groups * (
-        vectors * fresh * wide + 12.0 * rows * cells + stage.cycles * pieces.number
-    ) + (groups * run_first.size * pieces.number * row_panels * cell_panels * 8.0)
     return Plan(
         sum=c,
         kernel=Kernel("correlated", tile),
         loops=(
             Loop("group", groups, how="parallel"),
-            Loop("piece", pieces.number, how=f"{pieces.positions} positions"),
+            Loop("part", parts.number, how="parallel, added up at the end"),
+            Loop("piece", parts.pieces, how=f"{pieces.positions} positions"),
             Loop("row", rows, tile.rows),
             Loop("channel, tap", cells, tile.vectors, str(tile)),
             Loop("position", pieces.positions, tile.lanes),
         ),
-        steps=(Step("correlated", groups),),
+        steps=parts.steps("correlated", groups),
         fields=CORRELATED,
         record=record,
-        shared=0,
+        shared=parts.shared * size,
         scratch=(scratch_tiles + row_panels * cell_panels * tile.rows * tile.width + 2 * tile.lanes)
         * size,
-        cycles=float(cycles),
+        cycles=cycles * imbalance(groups * parts.number, WORKERS) + parts.cycles,
     )
+
+
+def _cycles(
+    tile: Tile,
+    target: Target,
+    where: tuple[Stage, Pieces],
+    what: tuple[int, NDArray[np.int64]],
+) -> float:
+    """Predicted cycles of one core for a group."""
+    (stage, pieces), (rows, runs) = where, what
+    cells = stage.channels * stage.taps.size
+    panels = -(-cells // tile.vectors) * -(-rows // tile.rows)
+    wide = 1.0 if tile.lanes * tile.element.bytes == target.vector_bytes else 0.55
+    loads = tile.rows + 1.3 * tile.vectors
+    adds = 1.25 * tile.rows * tile.vectors + tile.rows
+    vectors = int((-(-runs // tile.lanes)).sum())
+    piece = panels * (vectors * max(adds, loads) * wide + 8.0 * runs.size) + stage.cycles
+    return pieces.number * piece + 12.0 * rows * cells
 
 
 CORRELATED_ALGORITHM = Algorithm(
     name="correlated",
     summary="sum over positions, lanes along the positions: few rows, few channels and taps",
-    functions=("correlated",),
+    functions=("correlated", "add"),
     text=correlated_text,
     tiles=correlated_tiles,
     plan=correlated_plan,

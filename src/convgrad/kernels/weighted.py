@@ -1,6 +1,6 @@
 """Weighted: sums over positions, lanes along the factor's rows (a weight gradient).
 
-    for each group, block of rows, block of channels (a task)
+    for each group, block of rows, block of channels, part of the pieces (a task)
       for each piece of positions
         stage the window, the block's channels
         transpose the factor: [positions][rows]
@@ -8,6 +8,7 @@
           for each panel of channels and taps
             for each position: tile += broadcast window * transposed factor
       transpose the tiles out
+    add up the parts
 
 The window is read one number at a time, so stride, dilation and line ends cost nothing here.
 """
@@ -22,6 +23,7 @@ import numpy as np
 
 from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value
 from convgrad.kernels.factor import TABLE, emit_task
+from convgrad.kernels.parts import PART_FIELDS, Parts, cut_parts, emit_add, emit_part
 from convgrad.kernels.piece import (
     PIECE_FIELDS,
     WORKERS,
@@ -32,8 +34,8 @@ from convgrad.kernels.piece import (
     emit_window,
     imbalance,
 )
-from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
-from convgrad.kernels.record import FACTOR, FLAG, OUTPUT, Fields, Record, argument
+from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, blocks
+from convgrad.kernels.record import FACTOR, FLAG, Fields, Record, argument
 from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
 from convgrad.kernels.tile import Tile
 from convgrad.kernels.window import Stage, outer_sum, runs, window_axes
@@ -49,6 +51,7 @@ WEIGHTED = Fields(
     (
         *STAGE_FIELDS,
         *PIECE_FIELDS,
+        *PART_FIELDS,
         "rows",
         "row_blocks",
         "row_panels",  # per block
@@ -194,10 +197,9 @@ def weighted_text(tile: Tile) -> str:
     code = emit_task(module, "weighted", number)
     record = Record(WEIGHTED, code.pointer("record"))
     arguments, scratch = code.pointer("arguments"), code.pointer("scratch")
-    rest, at = (
-        code.integer("task") // record["channel_blocks"],
-        code.integer("task") % record["channel_blocks"],
-    )
+    task = code.integer("task")
+    task, (first, last), result = emit_part(code, record, arguments, number, task)
+    rest, at = task // record["channel_blocks"], task % record["channel_blocks"]
     group, row_block = rest // record["row_blocks"], rest % record["row_blocks"]
     first_row = row_block * record["row_panels"] * tile.width
     rows = (record["rows"] - first_row).minimum(record["row_panels"] * tile.width)
@@ -216,7 +218,7 @@ def weighted_text(tile: Tile) -> str:
 
     with code.loop(0, row_panels * cell_panels * size, tile.lanes) as j:
         tiles.store(code.zero(number.vector(tile.lanes)), j)
-    with code.loop(0, record["pieces"]) as number_of_piece:
+    with code.loop(first, last) as number_of_piece:
         piece = emit_piece(record, number_of_piece)
         window = emit_window(code, record, arguments, number.name, (piece.image, group)).at(
             channel * record["window_channel"]
@@ -245,7 +247,7 @@ def weighted_text(tile: Tile) -> str:
                     piece.valid,
                     tiles.at((panel * cell_panels + cell) * size),
                 )
-    output = argument(code, arguments, OUTPUT, number.name).at(
+    output = result.at(
         group * record["out_group"]
         + first_row * record["out_row"]
         + channel * record["out_channel"]
@@ -258,6 +260,7 @@ def weighted_text(tile: Tile) -> str:
             with code.loop(0, cells) as cell:
                 value = begin.load(cell * tile.width + lane)
                 target.store(value, record.table("out_offsets").load(cell))
+    emit_add(module, tile, WEIGHTED)
     return str(module)
 
 
@@ -308,6 +311,7 @@ class Cut:
 
     stage: Stage
     pieces: Pieces
+    parts: Parts
     row_panels: int
     cycles: float
 
@@ -315,8 +319,8 @@ class Cut:
 def _cuts(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ...]) -> list[Cut]:
     """The cuts worth considering: blocks of rows against blocks of channels."""
     size = tile.element.bytes
-    images, _, channels = c.window.shape[:3]
-    taps = prod(axis.taps for axis in axes)
+    images, groups, channels = c.window.shape[:3]
+    taps, total = prod(axis.taps for axis in axes), images * prod(a.positions for a in axes)
     in_place = all(axis.step == 1 and axis.is_inside for axis in axes)
     panels = -(-c.rows[0].extent // tile.width)
     spread = prod(len(axis.phases) for axis in axes)
@@ -328,7 +332,10 @@ def _cuts(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ..
             if held > target.l2 // 2 and (row_panels > 1 or block > 1):
                 continue
             room = target.l2 * 3 // 8 // (size * (block * spread + tile.width))
-            pieces = cut(images, axes, max(min(room, 2048), 64))
+            tasks = groups * -(-panels // row_panels) * -(-channels // block)
+            # A piece at least for every processor.
+            room = min(room, 2048, -(-total * tasks // WORKERS))
+            pieces = cut(images, axes, max(room, 64))
             stage = Stage(
                 axes,
                 pieces.piece_images,
@@ -339,12 +346,14 @@ def _cuts(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ..
                 c.window,
                 in_place,
             )
-            cycles = _cycles(c, tile, (stage, pieces, row_panels))
-            found.append(Cut(stage, pieces, row_panels, cycles))
+            cycles = _cycles(c, tile, (stage, pieces, row_panels), tasks)
+            parts = cut_parts(c, pieces.number, tasks, cycles)
+            cycles = cycles * imbalance(tasks * parts.number, WORKERS) + parts.cycles
+            found.append(Cut(stage, pieces, parts, row_panels, cycles))
     return found
 
 
-def _cycles(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int]) -> float:
+def _cycles(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int], tasks: int) -> float:
     """Predicted cycles of one core.
 
     Measured: a vector of the factor is transposed in 8 cycles, and a tile costs 1.0 to 1.2
@@ -353,15 +362,12 @@ def _cycles(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int]) -> flo
     stage, pieces, row_panels = shape
     images, groups, channels = c.window.shape[:3]
     total = images * prod(axis.positions for axis in stage.axes)
-    panels = -(-c.rows[0].extent // tile.width)
-    row_blocks, channel_blocks = -(-panels // row_panels), -(-channels // stage.channels)
     cells = -(-stage.channels * stage.taps.size // tile.rows) * tile.rows
-    tasks = groups * row_blocks * channel_blocks
     adds = 1.0 + 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
     cycles = tasks * row_panels * tile.vectors * total * (cells * max(adds - 0.15, 1.0) + 8.0)
     cycles += tasks * row_panels * tile.vectors * pieces.number * cells * 3.0
     cycles += 2.0 * c.rows[0].extent * channels * stage.taps.size * groups
-    return (cycles + stage.cycles * tasks * pieces.number) * imbalance(tasks, WORKERS)
+    return cycles + stage.cycles * tasks * pieces.number
 
 
 def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
@@ -395,6 +401,7 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
     record: dict[str, int | NDArray[np.int64]] = {
         **stage_values(stage),
         **pieces.values(),
+        **best.parts.values(),
         "rows": rows,
         "row_blocks": row_blocks,
         "row_panels": row_panels,
@@ -426,15 +433,16 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
             Loop("group", groups, how="parallel"),
             Loop("row block", row_blocks, how="parallel"),
             Loop("channel", channels, channel_block, "parallel"),
-            Loop("piece", pieces.number, how=f"{pieces.positions} positions"),
+            Loop("part", best.parts.number, how="parallel, added up at the end"),
+            Loop("piece", best.parts.pieces, how=f"{pieces.positions} positions"),
             Loop("row panel", row_panels, how=f"transpose {tile.width} rows"),
             Loop("channel, tap", cells, tile.rows, str(tile)),
             Loop("position", pieces.positions),
         ),
-        steps=(Step("weighted", groups * row_blocks * channel_blocks),),
+        steps=best.parts.steps("weighted", groups * row_blocks * channel_blocks),
         fields=WEIGHTED,
         record=record,
-        shared=0,
+        shared=best.parts.shared * size,
         scratch=(scratch + 2 * tile.lanes) * size,
         cycles=best.cycles,
     )
@@ -462,7 +470,7 @@ def out_offsets(contraction: Contraction, channels: int) -> NDArray[np.int64]:
 WEIGHTED_ALGORITHM = Algorithm(
     name="weighted",
     summary="sum over positions, lanes along the rows: the factor transposed, the window as it is",
-    functions=("weighted",),
+    functions=("weighted", "add"),
     text=weighted_text,
     tiles=weighted_tiles,
     plan=weighted_plan,
