@@ -387,7 +387,7 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
     row_blocks = -(-rows // (tile.width * row_panels))
     channel_blocks = -(-channels // channel_block)
     places = outer_sum(stage.lines, np.arange(stage.positions[-1], dtype=np.int64))
-    _, run_first, run_place, run_length = runs(places, max(places.size, 1))
+    _, run_first, run_place, run_length = runs(places, np.array([0, places.size]))
     offsets = outer_sum(np.arange(channel_block, dtype=np.int64) * stage.strides[1], stage.taps)
     cells = channel_block * taps
     cell_panels = -(-cells // tile.rows)

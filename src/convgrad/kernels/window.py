@@ -84,6 +84,12 @@ class WindowAxis:
             for read in self.reads
         )
 
+    @cached_property
+    def present(self) -> NDArray[np.bool_]:
+        """Per position and tap, whether the read is inside."""
+        at = np.add.outer(np.arange(self.positions) * self.step, np.array(self.reads))
+        return (at >= 0) & (at < self.size)
+
     def place(self, count: int) -> Table:
         """Staged offset of each tap, where a phase has room for so many elements."""
         return np.array([phase * count + offset for phase, offset in self.places], np.int64)
@@ -231,16 +237,20 @@ def outer_sum(*parts: Table) -> Table:
     return total
 
 
-def runs(places: Table, width: int, step: int = 1) -> tuple[Table, Table, Table, Table]:
-    """Lanes cut into panels of a width, and panels into runs of evenly spaced places.
+def runs(places: Table, starts: Table, step: int = 1) -> tuple[Table, Table, Table, Table]:
+    """Lanes cut into panels at some lanes, and panels into runs of evenly spaced places.
+
+    Args:
+        places: per lane.
+        starts: the first lane of each panel, and the number of lanes.
+        step: between the places of neighbours.
 
     Returns: the first run of each panel (and the end of the last), then per run its lane within
     the panel, its place and its length.
     """
-    lane = np.arange(places.size, dtype=np.int64)
-    begins = np.ones(places.size, bool)
-    begins[1:] = (np.diff(places) != step) | (lane[1:] % width == 0)
+    begins = np.append(np.ones(min(places.size, 1), bool), np.diff(places) != step)
+    begins[starts[:-1]] = True
     first = np.flatnonzero(begins)
-    lengths = np.diff(np.append(first, places.size))
-    panels = np.searchsorted(first, np.arange(0, places.size, width))
-    return np.append(panels, first.size), first % width, places[first], lengths
+    panels = np.searchsorted(first, starts)
+    panel = np.repeat(np.arange(starts.size - 1), np.diff(panels))
+    return panels, first - starts[panel], places[first], np.diff(np.append(first, places.size))
