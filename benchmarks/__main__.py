@@ -20,11 +20,12 @@ def main() -> None:
     one.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     one.add_argument("--fresh", action="store_true", help="measure with default malloc too")
     one.add_argument("--no-torch", action="store_true", help="measure convgrad alone")
+    one.add_argument("--resume", action="store_true", help="keep what --out holds, do the rest")
     one.add_argument("--out", type=Path, default=Path("benchmarks/results/layers.json"))
     given = parser.parse_args()
     layers.main(
         only=given.only, quick=given.quick, rounds=given.rounds, threads=given.threads,
-        out=given.out, fresh=given.fresh, torch=not given.no_torch,
+        out=given.out, fresh=given.fresh, torch=not given.no_torch, resume=given.resume,
     )  # fmt: skip
 
 

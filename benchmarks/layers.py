@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from dataclasses import asdict, dataclass
-from math import exp, log, prod
+from math import exp, isnan, log, prod
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,9 @@ class Result:
         rate: ours, in 1e9 operations per second.
         ratio: the best PyTorch side with the same pages / ours; above 1 we are faster.
         fraction: our rate / the machine's measured peak.
+        bound: "arithmetic" or "memory", whichever takes the machine longer.
+        reached: the time of that bound / ours.
+        failures: what sides that gave no time said.
     """
 
     case: str
@@ -42,83 +45,181 @@ class Result:
     rate: float
     ratio: float
     fraction: float
+    bound: str
+    reached: float
+    failures: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was measured of the machine, and with how many threads.
+
+    Attributes:
+        processor: its family.
+        threads: of all libraries.
+        peak: 1e9 operations per second, for each type of number.
+        bandwidth: 1e9 bytes per second, copying.
+    """
+
+    processor: str
+    threads: int
+    peak: dict[str, float]
+    bandwidth: float
+
+    def __str__(self) -> str:
+        peaks = ", ".join(f"{number} {rate:.0f} GFLOP/s" for number, rate in self.peak.items())
+        copying = f"copying {self.bandwidth:.0f} GB/s"
+        return f"{self.processor}, {self.threads} threads: {peaks}, {copying}"
 
 
 def operations(case: Case) -> int:
-    """Multiply-adds of a pass, counted as two."""
+    """Multiply-adds of a pass, counted as two; terms that the padding leaves out are counted."""
     layer = case.layer
     narrow = layer.input_size if layer.transposed else layer.output_size
     channels = layer.in_channels * layer.filters // layer.groups
     return 2 * case.batch * prod(narrow) * prod(layer.kernel) * channels
 
 
-def measure(case: Case, processes: dict[tuple[str, bool], Process], rounds: int) -> list[Result]:
+def traffic(case: Case) -> int:
+    """Bytes of x, w and z: each pass reads two of them and writes the third, once at least."""
+    layer = case.layer
+    elements = (
+        case.batch * layer.in_channels * prod(layer.input_size)
+        + case.batch * layer.filters * prod(layer.output_size)
+        + prod(layer.weight_shape)
+    )
+    return elements * (4 if case.number == "float32" else 8)
+
+
+def limit(case: Case, machine: Machine) -> tuple[str, float]:
+    """Which bound of the machine takes longer, and how many seconds."""
+    arithmetic = operations(case) / machine.peak[case.number] / 1e9
+    memory = traffic(case) / machine.bandwidth / 1e9
+    return ("memory", memory) if memory > arithmetic else ("arithmetic", arithmetic)
+
+
+def judge(
+    case: Case, name: str, machine: Machine, seconds: dict[str, float], failures: dict[str, str]
+) -> Result:
+    """A pass's result from what the sides took; not a number where a side gave none."""
+    ours = seconds.get(str(OURS), float("nan"))
+    theirs = [s for side, s in seconds.items() if "torch" in side and "kept" in side]
+    rate = operations(case) / ours / 1e9
+    bound, least = limit(case, machine)
+    return Result(
+        str(case), case.kind, name, operations(case), seconds,
+        rate=rate,
+        ratio=min(theirs, default=float("nan")) / ours,
+        fraction=rate / machine.peak[case.number],
+        bound=bound,
+        reached=least / ours,
+        failures=failures,
+    )  # fmt: skip
+
+
+def measure(
+    case: Case, machine: Machine, processes: dict[tuple[str, bool], Process], rounds: int
+) -> list[Result]:
     """All passes of a case: sides take turns, round after round."""
     results: list[Result] = []
     for name in PASSES:
         times: dict[str, list[float]] = {}
+        failures: dict[str, str] = {}
         for _ in range(rounds):
             for side in SIDES:
-                process = processes.get((side.library, side.kept))
-                if process is None:
+                key = (side.library, side.kept)
+                if key not in processes or str(side) in failures:
                     continue
-                asked = process.ask(case=str(case), layout=side.layout, name=name, seconds=0.04)
-                if asked:
+                if not processes[key].is_alive:
+                    processes[key] = Process(side.library, kept=side.kept, threads=machine.threads)
+                try:
+                    asked = processes[key].ask(
+                        case=str(case), layout=side.layout, name=name, seconds=0.04
+                    )
+                except ChildProcessError as error:
+                    asked = {"error": str(error)}
+                    processes[key].close()
+                if isinstance(asked, dict):
+                    failures[str(side)] = asked["error"]
+                elif asked:
                     times.setdefault(str(side), []).append(median(asked))
         seconds = {side: median(several) for side, several in times.items()}
-        ours = seconds[str(OURS)]
-        theirs = [s for side, s in seconds.items() if "torch" in side and "kept" in side]
-        results.append(
-            Result(
-                str(case), case.kind, name, operations(case), seconds,
-                rate=operations(case) / ours / 1e9,
-                ratio=min(theirs, default=float("nan")) / ours,
-                fraction=0.0,
-            )
-        )  # fmt: skip
+        results.append(judge(case, name, machine, seconds, failures))
     return results
 
 
+def store(path: Path, machine: Machine, results: list[Result]) -> None:
+    """Write everything measured so far; a file is replaced whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(
+        {"machine": asdict(machine), "results": [asdict(r) for r in results]}, indent=1
+    )
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def restore(path: Path) -> tuple[Machine, list[Result]]:
+    """What an earlier run stored."""
+    stored = json.loads(path.read_text())
+    return Machine(**stored["machine"]), [Result(**result) for result in stored["results"]]
+
+
 def mean(ratios: list[float]) -> float:
-    """The geometric mean."""
-    return exp(sum(map(log, ratios)) / len(ratios)) if ratios else float("nan")
+    """The geometric mean of those that are numbers."""
+    known = [ratio for ratio in ratios if not isnan(ratio)]
+    return exp(sum(map(log, known)) / len(known)) if known else float("nan")
 
 
 def main(
-    *, only: str, quick: bool, rounds: int, threads: int, out: Path, fresh: bool, torch: bool
+    *,
+    only: str,
+    quick: bool,
+    rounds: int,
+    threads: int,
+    out: Path,
+    fresh: bool,
+    torch: bool,
+    resume: bool,
 ) -> None:
     """Measure, print and store."""
-    peaks = {number: machine.peak(number, threads) for number in ("float32", "float64")}
-    speed = machine.bandwidth(threads)
-    print(f"{platform.machine()}, {threads} threads: ", end="")
-    print(", ".join(f"{number} {rate:.0f} GFLOP/s" for number, rate in peaks.items()), end="")
-    print(f", copying {speed:.0f} GB/s")
+    results: list[Result] = []
+    if resume and out.exists():
+        facts, results = restore(out)
+        if facts.threads != threads:
+            raise SystemExit(f"{out} was measured with {facts.threads} threads, not {threads}")
+    else:
+        peak = {number: machine.peak(number, threads) for number in ("float32", "float64")}
+        facts = Machine(platform.machine(), threads, peak, machine.bandwidth(threads))
+    print(facts)
     libraries = ["convgrad", *(["torch"] if torch else [])]
     processes = {
         (library, kept): Process(library, kept=kept, threads=threads)
         for library in libraries
         for kept in ((True, False) if fresh else (True,))
     }
-    results: list[Result] = []
     print(f"{'layer':<52}{'forward':>22}{'input gradient':>22}{'weight gradient':>22}")
-    print(f"{'':<52}" + f"{'GFLOP/s  peak  ratio':>22}" * 3)
+    print(f"{'':<52}" + f"{'GFLOP/s bound  ratio':>22}" * 3)
+    done = {result.case for result in results}
     for case in cases(only, quick=quick):
-        rows = [
-            Result(**{**asdict(row), "fraction": row.rate / peaks[case.number]})
-            for row in measure(case, processes, rounds)
-        ]
+        if str(case) in done:
+            continue
+        rows = measure(case, facts, processes, rounds)
         results += rows
-        cells = "".join(f"{row.rate:>9.0f} {row.fraction:>5.0%} {row.ratio:>6.2f}" for row in rows)
-        print(f"{case!s:<52}{cells}", flush=True)
+        store(out, facts, results)
+        print(f"{case!s:<52}{''.join(map(cell, rows))}", flush=True)
+        for row in rows:
+            for side, said in row.failures.items():
+                print(f"  {row.name}: {side} failed: {said}", flush=True)
     for process in processes.values():
         process.close()
     summarise(results)
-    facts = {"threads": threads, "peak": peaks, "bandwidth": speed, "processor": platform.machine()}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(
-        json.dumps({"machine": facts, "results": [asdict(r) for r in results]}, indent=1)
-    )
     draw(results, out.with_suffix(".png"))
+
+
+def cell(row: Result) -> str:
+    """Rate, fraction of the arithmetic (a) or memory (m) bound, ratio."""
+    return f"{row.rate:>9.0f} {row.reached:>4.0%}{row.bound[0]} {row.ratio:>6.2f}"
 
 
 def summarise(results: list[Result]) -> None:
@@ -146,14 +247,19 @@ def draw(results: list[Result], path: Path) -> None:
         print("no picture: matplotlib is not installed")
         return
     labels = list(dict.fromkeys(result.case for result in results))
-    figure, axes = plt.subplots(figsize=(9, 1 + 0.22 * len(labels)), layout="constrained")
-    for shift, name in zip((-0.25, 0, 0.25), PASSES, strict=True):
+    figure, axes = plt.subplots(figsize=(10, 1.6 + 0.2 * len(labels)), layout="constrained")
+    for name, marker in zip(PASSES, "ov^", strict=True):
         ratio = {r.case: r.ratio for r in results if r.name == name}
-        places = [labels.index(case) + shift for case in ratio]
-        axes.plot(list(ratio.values()), places, "o", markersize=4, label=name.replace("_", " "))
-    axes.axvline(1, color="grey", linewidth=1)
-    axes.set(xscale="log", xlabel="times as fast as the best PyTorch mode", ylim=(len(labels), -1))
-    axes.set_yticks(range(len(labels)), labels, fontsize=6)
-    axes.legend()
+        places = [labels.index(case) for case in ratio]
+        label = f"{name.replace('_', ' ')} (mean {mean(list(ratio.values())):.2f})"
+        axes.plot(list(ratio.values()), places, marker, markersize=5, alpha=0.8, label=label)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set(xscale="log", xlabel="times as fast as the best PyTorch mode, pages kept")
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), labels, fontsize=7)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.grid(axis="both", linewidth=0.3)
+    axes.tick_params(labeltop=True, top=True)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.3, -0.02), ncols=3, frameon=False)
     figure.savefig(path, dpi=150)
     print(f"picture: {path}")

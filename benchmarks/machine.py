@@ -37,32 +37,30 @@ def _text(number: str) -> str:
     return str(module)
 
 
-def _processor_time(work: Callable[[], None]) -> float:
-    """Seconds of processor time in this thread."""
-    start = time.thread_time()
-    work()
-    return time.thread_time() - start
+def _together(threads: int, work: Callable[[], None], clock: Callable[[], float]) -> float:
+    """Seconds that the slowest of several threads takes for the same work, at the best of times.
 
+    Each thread warms up, waits for the others, and reads the clock on its own beside the work: what
+    it takes to start and to wake a thread is not in it.
+    """
+    turns = 7
+    seconds = np.zeros((threads, turns))
+    barrier = threading.Barrier(threads)
 
-def _on_all(threads: int, work: Callable[[], None]) -> float:
-    """Seconds until all threads have done the same work."""
-    barrier = threading.Barrier(threads + 1)
-
-    def one() -> None:
-        barrier.wait()
+    def one(number: int) -> None:
         work()
-        barrier.wait()
+        for turn in range(turns):
+            barrier.wait()
+            start = clock()
+            work()
+            seconds[number, turn] = clock() - start
 
-    workers = [threading.Thread(target=one) for _ in range(threads)]
+    workers = [threading.Thread(target=one, args=(number,)) for number in range(threads)]
     for worker in workers:
         worker.start()
-    barrier.wait()
-    start = time.perf_counter()
-    barrier.wait()
-    seconds = time.perf_counter() - start
     for worker in workers:
         worker.join()
-    return seconds
+    return float(seconds.max(axis=0).min())
 
 
 def peak(number: str, threads: int) -> float:
@@ -73,31 +71,26 @@ def peak(number: str, threads: int) -> float:
     lanes = target.lanes(NUMBERS[number].bits)
     address = load(("benchmark peak", target.name, number), lambda: _text(number), ("peak",))
     function = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)(address["peak"])
-    rounds = 200_000
+    rounds = 4_000_000  # about 50 ms
 
     def work() -> None:
         numbers = np.full(lanes * 10, 0.5, number)
         function(rounds, numbers.ctypes.data)
 
-    if threads == 1:
-        seconds = min(_processor_time(work) for _ in range(7))
-    else:
-        seconds = min(_on_all(threads, work) for _ in range(7))
-    return 2 * 40 * lanes * rounds * threads / seconds / 1e9
+    # A single thread's processor time is disturbed least by a busy machine.
+    clock = time.thread_time if threads == 1 else time.perf_counter
+    return 2 * 40 * lanes * rounds * threads / _together(threads, work, clock) / 1e9
 
 
 def bandwidth(threads: int) -> float:
-    """Bytes copied (read and written), in 1e9 per second."""
+    """Bytes copied (read and written), in 1e9 per second, between arrays larger than caches."""
     size = 64 << 20
-    pairs = [(np.ones(size // 8), np.empty(size // 8)) for _ in range(threads)]
-    queue = list(pairs)
+    own = threading.local()
 
     def work() -> None:
-        source, target = queue.pop()
-        np.copyto(target, source)
+        if not hasattr(own, "pair"):
+            own.pair = np.ones(size // 8), np.ones(size // 8)
+        for _ in range(4):
+            np.copyto(own.pair[1], own.pair[0])
 
-    best = float("inf")
-    for _ in range(7):
-        queue[:] = pairs
-        best = min(best, _on_all(threads, work))
-    return 2 * size * threads / best / 1e9
+    return 2 * 4 * size * threads / _together(threads, work, time.perf_counter) / 1e9
