@@ -260,6 +260,6 @@ def draw(results: list[Result], path: Path) -> None:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(axis="both", linewidth=0.3)
     axes.tick_params(labeltop=True, top=True)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.3, -0.02), ncols=3, frameon=False)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
     figure.savefig(path, dpi=150)
     print(f"picture: {path}")
