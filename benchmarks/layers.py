@@ -258,6 +258,7 @@ def draw(results: list[Result], path: Path) -> None:
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_yticks(range(len(labels)), labels, fontsize=7)
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:.1g}")
     axes.grid(axis="both", linewidth=0.3)
     axes.tick_params(labeltop=True, top=True)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
