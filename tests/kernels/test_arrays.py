@@ -115,6 +115,7 @@ def test_nothing_is_touched_outside_of_an_array(algorithm, front):
     for made in (
         layer((7, 9), 5, 11, 3, padding=1),
         layer((13, 10), 4, 6, 1),
+        layer((43, 61), 9, 70, 1),
         layer((13, 11), 3, 20, 3, stride=2, padding=2),
         layer((9, 9), 6, 6, 3, groups=6),
         layer((9, 7), 6, 4, 3, stride=2, groups=2, transposed=True),

@@ -70,6 +70,14 @@ class Pieces:
         """Positions of a full piece."""
         return self.piece_images * self.piece_length * self.rest
 
+    @property
+    def equal(self) -> bool:
+        """Whether all pieces have as many positions."""
+        return (
+            self.images % self.piece_images == 0
+            and self.counts[self.split] % self.piece_length == 0
+        )
+
     def vectors(self, lanes: int) -> int:
         """Vectors of all pieces: the last vector of a piece may be partly empty."""
         if self.piece_images > 1 or self.piece_length == self.counts[self.split]:

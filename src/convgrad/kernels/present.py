@@ -8,13 +8,13 @@ less at dilation 18 on 33 x 33.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain, combinations
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convgrad.kernels.order import Order, places_of
 from convgrad.kernels.window import outer_sum
 
 if TYPE_CHECKING:
@@ -30,40 +30,6 @@ LARGEST = 1 << 22
 """Pairs of a position and a tap beyond which planning would take too long."""
 
 
-@dataclass(frozen=True)
-class Order:
-    """The lanes of a piece in an order, cut into panels.
-
-    Attributes:
-        lanes: per lane, which position of the piece it is.
-        starts: the first lane of each panel, and the number of lanes.
-        choices: different sets of taps, each ascending.
-        panels: per panel, which of them it needs.
-        cost: multiply-adds of vectors for a row and a channel, with what narrow panels lose.
-    """
-
-    lanes: Table
-    starts: Table
-    choices: tuple[Table, ...]
-    panels: Table
-    cost: float
-
-    @property
-    def taps(self) -> Table:
-        """Per panel, how many taps it needs."""
-        return np.array([choice.size for choice in self.choices], np.int64)[self.panels]
-
-    def lists(self, channels: int) -> tuple[Table, Table, Table]:
-        """The choices as one list for a block of channels.
-
-        Returns: per panel where its list begins, and per entry its channel and its tap.
-        """
-        begin = np.cumsum([0, *(choice.size * channels for choice in self.choices)])
-        channel = [np.repeat(np.arange(channels), choice.size) for choice in self.choices]
-        tap = [np.tile(choice, channels) for choice in self.choices]
-        return begin[self.panels], np.concatenate(channel), np.concatenate(tap)
-
-
 def share(axes: tuple[WindowAxis, ...], pieces: Pieces) -> float:
     """How much of all terms a good order would leave, about."""
     left = 1.0
@@ -77,11 +43,7 @@ def _sortable(axes: tuple[WindowAxis, ...], pieces: Pieces) -> list[int]:
 
     All pieces have to be equal, so that one order serves them all.
     """
-    equal = (
-        pieces.images % pieces.piece_images == 0
-        and pieces.counts[pieces.split] % pieces.piece_length == 0
-    )
-    if not equal or prod(pieces.counts) * prod(axis.taps for axis in axes) > LARGEST:
+    if not pieces.equal or prod(pieces.counts) * prod(axis.taps for axis in axes) > LARGEST:
         return []
     return [
         number
@@ -91,26 +53,12 @@ def _sortable(axes: tuple[WindowAxis, ...], pieces: Pieces) -> list[int]:
     ]
 
 
-def orders(stage: Stage, pieces: Pieces, tile: Tile) -> Iterator[Order]:
-    """The orders worth considering: as they come, and sorted by class along some of the axes."""
+def sorted_orders(stage: Stage, pieces: Pieces, tile: Tile) -> Iterator[Order]:
+    """The orders worth considering: sorted by class along some of the axes."""
     sortable = _sortable(stage.axes, pieces)
     subsets = (combinations(sortable, count + 1) for count in range(len(sortable)))
-    yield _unsorted(stage, tile)
     for subset in chain.from_iterable(subsets):
         yield _sorted(stage, subset, tile)
-
-
-def _unsorted(stage: Stage, tile: Tile) -> Order:
-    """Lanes as they come, in whole panels with all taps."""
-    lanes = np.arange(stage.images * prod(stage.positions), dtype=np.int64)
-    panels, taps = -(-lanes.size // tile.width), stage.taps.size
-    return Order(
-        lanes,
-        np.append(np.arange(panels, dtype=np.int64) * tile.width, lanes.size),
-        (np.arange(taps),),
-        np.zeros(panels, np.int64),
-        float(-(-lanes.size // tile.lanes) * taps),
-    )
 
 
 def _sorted(stage: Stage, axes: tuple[int, ...], tile: Tile) -> Order:
@@ -142,7 +90,7 @@ def _sorted(stage: Stage, axes: tuple[int, ...], tile: Tile) -> Order:
         np.array([t for t in range(taps) if one >> t & 1], np.int64) for one in distinct_sets
     )
     panels = np.array([distinct_sets.index(one) for one in needed], np.int64)
-    return Order(lanes, np.array(starts, np.int64), choices, panels, cost)
+    return Order(lanes, places_of(stage)[lanes], np.array(starts, np.int64), choices, panels, cost)
 
 
 def _stretches(axis: WindowAxis) -> tuple[Table, NDArray[np.bool_]]:
