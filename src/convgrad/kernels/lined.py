@@ -325,6 +325,7 @@ def lined_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | N
     axes = _axes(c)
     if not fits(axes, tile):
         return None
+    names = position_names(c)
     images, groups, channels = c.window.shape[:3]
     rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
     panels = -(-rows // tile.rows)
@@ -339,12 +340,13 @@ def lined_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | N
     per_tile = channels * (max(adds * few, loads + 0.4 * adds) * (0.7 if half else 1.0) + 12.0)
     per_tile *= 1.15 if tile.rows * tile.vectors > 1 else 1.0
     per_tile += 20.0 + 2.0 * tile.rows * tile.lines * tile.vectors
+    # Measured beside `sliding`, and again where the outputs of a phase are written one by one.
+    per_tile *= 1.35 if c.output.step(names[-1]) == 1 else 1.75
     cycles = tiles * images * groups * per_tile
     # A task should last some microseconds, and there should be some tasks for each thread.
     piece_groups = blocks(groups, max(min(groups // 16, int(2e5 / (cycles / groups)) + 1), 1))
     piece_images = images if groups >= 16 else blocks(images, max(images * groups // 16, 1))
     tasks = -(-groups // piece_groups) * -(-images // piece_images)
-    names = position_names(c)
     return Plan(
         sum=c,
         kernel=Kernel("lined", tile),

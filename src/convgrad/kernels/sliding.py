@@ -270,10 +270,9 @@ def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
         "slot_counts": slot_counts,
     }
     slots = slot_first.size * pieces.number * groups
-    wide = 1.0 if tile.lanes * size == target.vector_bytes else 0.55
     loads = (tile.rows + 1.3 * tile.vectors) / (tile.rows * tile.vectors)
     scattered = 4.0 if c.output.step(position_names(c)[-1]) > 1 else 1.0
-    each = padded * reduction * max(1.0, loads) * wide + 3.0 * panels + 4.0 * rows * scattered
+    each = padded * reduction * max(1.0, loads) + 3.0 * panels + 4.0 * rows * scattered
     cycles = slots * each + stage.cycles * pieces.number * groups
     # Every tile streams the whole factor: from beyond the second cache where it is large.
     if padded * reduction * size > target.l2 // 2:
