@@ -10,6 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from convgrad.kernels.order import Order, as_they_come
+from convgrad.kernels.output import position_names
 from convgrad.kernels.piece import WORKERS, Pieces, cut, imbalance
 from convgrad.kernels.plan import blocks
 from convgrad.kernels.present import share, sorted_orders
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from convgrad.kernels.tile import Tile
     from convgrad.kernels.window import Table, WindowAxis
 
-GATHER = 3.0
-"""A vector gathered, for each term and block of rows."""
+GATHER = 2.5
+"""A vector gathered, for each term and block of rows; short lines cost it again."""
 COPY = 4.0
 """A vector copied out."""
 TILE = 3.0
@@ -112,9 +113,12 @@ def _cost(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int, int], pan
     reduction = channels * stage.taps.size
     padded, vectors = panels * tile.rows, pieces.vectors(tile.lanes)
     loads = 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
-    each = padded * max(1.0, loads + 0.85) + GATHER * row_blocks
+    line = stage.positions[-1]
+    gather = GATHER if stage.in_place else GATHER * (1.0 + tile.lanes / line)
+    each = padded * max(1.0, loads + 0.85) + gather * row_blocks
     cost = groups * reduction * vectors * share(stage.axes, pieces) * each
-    cost += COPY * groups * c.rows[0].extent * vectors
+    scattered = 4.0 if c.output.step(position_names(c)[-1]) > 1 else 1.0
+    cost += COPY * scattered * groups * c.rows[0].extent * vectors
     cost += 0.03 * groups * padded * reduction * pieces.number * tile.element.bytes
     cost += 1.3 * groups * padded * reduction
     cost += TILE * groups * padded * vectors * -(-reduction // depth)

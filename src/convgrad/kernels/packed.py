@@ -250,8 +250,7 @@ def packed_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
     reduction = channels * taps
     piece_panels = order.panels.size
     scratch_panel = -(-stage.elements // 16) * 16
-    gathered = 0 if direct.all() else depth * tile.width + 2 * tile.lanes
-    scratch_tiles = scratch_panel + gathered
+    scratch_tiles = scratch_panel + depth * tile.width + 2 * tile.lanes
     scratch = scratch_tiles + piece_panels * row_panels * tile.rows * tile.width
     record: dict[str, int | np.ndarray] = {
         **stage_values(stage),
