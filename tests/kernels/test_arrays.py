@@ -10,7 +10,7 @@ import pytest
 from oracle import passes
 from shapes import arrays, layer, operands
 
-from convgrad.kernels import run
+from convgrad.kernels import bound, run
 from convgrad.kernels.algorithms import ALGORITHMS
 
 NAMES = ("forward", "input_gradient", "weight_gradient")
@@ -125,6 +125,32 @@ def test_nothing_is_touched_outside_of_an_array(algorithm, front):
         for name, expected in zip(NAMES, passes(made, x, w, dz), strict=True):
             out = fence.hold(np.zeros_like(expected), front=front)
             got = run(name, made, *operands(name, x, w, dz), out=out, algorithm=algorithm)
+            if got is not None:
+                np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_nothing_is_touched_behind_the_workspace(algorithm, monkeypatch):
+    fence = Fence()
+
+    class Fenced:
+        def take(self, size):
+            return fence.hold(np.zeros(size, np.uint8), front=False)
+
+        def give(self, block):
+            pass
+
+    monkeypatch.setattr(bound, "WORKSPACE", Fenced())
+    for made in (
+        layer((43, 61), 9, 70, 1),
+        layer((57, 13), 130, 33, 1),
+        layer((7, 9), 5, 11, 3, padding=1),
+        layer((13, 11), 3, 20, 3, stride=2, padding=2),
+        layer((53,), 2, 3, 5),
+    ):
+        x, w, dz = arrays(made, 3)
+        for name, expected in zip(NAMES, passes(made, x, w, dz), strict=True):
+            got = run(name, made, *operands(name, x, w, dz), algorithm=algorithm)
             if got is not None:
                 np.testing.assert_array_equal(got, expected)
 
