@@ -134,6 +134,12 @@ class Contraction:
         """Indices summed over."""
         return self._members(False, True, True)
 
+    @property
+    def channel(self) -> str:
+        """The index of the window's channels: its third axis, after images and groups."""
+        ((name, _),) = self.window.subscripts[2].terms
+        return name
+
     @cached_property
     def terms(self) -> int:
         """Multiply-adds, absent terms of the padding counted."""

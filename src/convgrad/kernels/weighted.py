@@ -421,7 +421,7 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
         "factor_piece": c.factor.step(names[pieces.split]),
         "out_group": c.output.step("g"),
         "out_row": c.output.step(c.rows[0].name),
-        "out_channel": c.output.step("c"),
+        "out_channel": c.output.step(c.channel),
         "out_offsets": out_offsets(c, channel_block),
         "scratch_factor": scratch_factor,
         "scratch_tiles": scratch_tiles,
@@ -458,12 +458,12 @@ def axis_name(contraction: Contraction, axis: int, names: frozenset[str]) -> str
 def out_offsets(contraction: Contraction, channels: int) -> NDArray[np.int64]:
     """Where the output's channels and taps lie, the last axis fastest."""
     c = contraction
-    free = {index.name for index in c.free} - {"c"}
+    free = {index.name for index in c.free} - {c.channel}
     taps = [
         name for subscript in c.window.subscripts[3:] for name, _ in subscript.terms if name in free
     ]
     return c.output.origin + outer_sum(
-        np.arange(channels, dtype=np.int64) * c.output.step("c"),
+        np.arange(channels, dtype=np.int64) * c.output.step(c.channel),
         *(np.arange(c.extent(name), dtype=np.int64) * c.output.step(name) for name in taps),
     )
 
