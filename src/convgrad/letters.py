@@ -35,7 +35,12 @@ def letter_values(layer: Convolution, batch: int) -> dict[str, int]:
     {'N': 8, 'G': 1, 'K': 20, 'C': 3, 'I': 32, 'O': 15, 'T': 5, 's': 2, 'd': 1, 'p': 1, 'q': 1}
     """
     groups = layer.groups
-    found = {"N": batch, "G": groups, "K": layer.filters // groups, "C": layer.in_channels // groups}
+    found = {
+        "N": batch,
+        "G": groups,
+        "K": layer.filters // groups,
+        "C": layer.in_channels // groups,
+    }
     for suffix, axis in zip(axis_suffixes(layer.rank), layer.axes, strict=True):
         padding = axis.before, axis.after
         sizes = axis.input, axis.output, axis.kernel, axis.stride, axis.dilation, *padding

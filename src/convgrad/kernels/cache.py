@@ -39,7 +39,9 @@ def source_digest() -> bytes:
     """
     digest = hashlib.sha256()
     home = Path(__file__).parents[1]
-    for path in sorted((*home.glob("*.py"), *home.glob("algebra/*.py"), *home.glob("kernels/*.py"))):
+    for path in sorted(
+        (*home.glob("*.py"), *home.glob("algebra/*.py"), *home.glob("kernels/*.py"))
+    ):
         digest.update(path.read_bytes())
     return digest.digest()
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from convgrad.congruence import solutions
 from convgrad.errors import EquationError
@@ -259,4 +259,4 @@ def _is_inside(subscript: Subscript, extents: Mapping[str, int]) -> bool:
 
 
 def _tuples(data: Any) -> Any:
-    return tuple(map(_tuples, data)) if isinstance(data, list) else data
+    return tuple(map(_tuples, cast("list[Any]", data))) if isinstance(data, list) else data

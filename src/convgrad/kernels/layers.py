@@ -42,9 +42,7 @@ def _form(name: Pass, rank: int, transposed: bool, flipped: bool) -> Form:
     return form
 
 
-def equation(
-    name: Pass, rank: int, *, transposed: bool = False, flipped: bool = False
-) -> Equation:
+def equation(name: Pass, rank: int, *, transposed: bool = False, flipped: bool = False) -> Equation:
     """The equation of a pass in letters, without the bias; the groups are an index of their own.
 
     The taps of a flipped kernel are counted from its far end, so that windows are walked as those
