@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def _entry(contraction: Contraction, number: str, target: Target) -> str:
-    return "tuned-" + store.entry_name(llvm.version(), target.name, number, repr(contraction))
+    # Which tiles there are to choose from depends on the caches too.
+    facts = llvm.version(), repr(target), number, repr(contraction)
+    return "tuned-" + store.entry_name(*facts)
 
 
 def _shape(tile: Tile) -> list[int]:
