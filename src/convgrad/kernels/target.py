@@ -64,7 +64,7 @@ def host_target(wish: str | None = None) -> Target | None:
     Returns: None where the processor is none of them; the reference answers then.
     """
     wish = wish or os.environ.get("CONVGRAD_TARGET", "")
-    runs = [name for name in TARGETS if _is_supported(name)]
+    runs = [name for name in TARGETS if is_supported(name)]
     if not wish:
         return _here(TARGETS[runs[0]]) if runs else None
     if wish not in runs:
@@ -83,7 +83,8 @@ def _here(target: Target) -> Target:
     return replace(target, l1=l1 or target.l1, l2=l2 or target.l2)
 
 
-def _is_supported(name: str) -> bool:
+def is_supported(name: str) -> bool:
+    """Whether the processor at hand runs a target's code."""
     machine = platform.machine().lower()
     if name == "neon":
         return machine in {"aarch64", "arm64"}
