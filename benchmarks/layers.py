@@ -268,14 +268,14 @@ def summarise(results: list[Result]) -> None:
             for name in PASSES
         ]
         print(f"  {kind:<12}" + "".join(cells))
-    for library, shown in (("jax", "JAX"), ("tensorflow", "TensorFlow")):
-        compare(results, library, shown)
     single = [r for r in results if not r.case.endswith("f64")]
     print(f"  all float32 {mean([r.ratio for r in single]):.2f}")
     slow = sorted((r for r in results if r.ratio < 0.95), key=lambda r: r.ratio)
     print(f"  below 0.95: {len(slow)} of {len(results)}")
     for result in slow:
         print(f"    {result.ratio:.2f}  {result.case}  {result.name}")
+    for library, shown in (("jax", "JAX"), ("tensorflow", "TensorFlow")):
+        compare(results, library, shown)
 
 
 def compare(results: list[Result], library: str, shown: str) -> None:

@@ -33,7 +33,8 @@ class Subscript:
     offset: int = 0
 
     def __str__(self) -> str:
-        parts = [name if factor == 1 else f"{factor}*{name}" for name, factor in self.terms]
+        units = {1: "", -1: "-"}
+        parts = [units.get(factor, f"{factor}*") + name for name, factor in self.terms]
         if self.offset or not parts:
             parts.append(str(self.offset))
         return " + ".join(parts).replace("+ -", "- ")

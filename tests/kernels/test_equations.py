@@ -167,7 +167,7 @@ def roles(stated, given_names):
 
 def test_a_flipped_layer_reads_the_weights_from_their_far_end():
     (forward,) = contractions(layer((9,), 2, 3, 4, flipped=True), 1, "forward")
-    assert str(forward.factor) == "w[g, k, c, -1*t + 3]"
+    assert str(forward.factor) == "w[g, k, c, -t + 3]"
     assert str(forward.window) == "x[n, g, c, o + t]"
 
 
