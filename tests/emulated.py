@@ -97,6 +97,7 @@ def main(arguments: list[str]) -> int:
         "PYTHONPATH": f"{PLACE / 'site'}:{ROOT / 'src'}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "CONVGRAD_TESTS": "emulated",
+        "CONVGRAD_COMPILE_WITH": sys.executable,
     }
     return subprocess.call(
         [*python, "-m", "pytest", "-p", "no:cacheprovider", *arguments], cwd=ROOT, env=environment
