@@ -15,6 +15,7 @@ zeros are multiplied, and numbers that are not finite go where the equation lets
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,9 @@ ROWWISE = Fields(
         "turns",  # how a panel is packed: copied (0), in one turn (1), one turn a channel (2)
         "bundles",  # lines that share a tile
         "piece_bundles",
-        "pieces",
+        "piece_blocks",
+        "pieces",  # pieces of bundles and of blocks, and how many there are along a line
+        "line_pieces",
         "line_from",  # per line of a bundle: where it lies in the window, and in the output
         "line_to",
         "bundle_class",
@@ -75,6 +78,9 @@ ROWWISE = Fields(
     )
 )
 MOST_STRETCHES = 8
+"""More would make the code long; layers that need them are left to `packed`."""
+BYTE = 0.03
+"""Cycles for a byte that a task reads anew."""
 
 
 def emit_sum(module: Module, number: Number, tile: Tile) -> Code:
@@ -262,7 +268,9 @@ def rowwise_text(tile: Tile) -> str:
     arguments, scratch = code.pointer("arguments"), code.pointer("scratch")
     rest, piece = code.integer("task") // record["pieces"], code.integer("task") % record["pieces"]
     group, row_block = rest // record["row_blocks"], rest % record["row_blocks"]
-    first_bundle = piece * record["piece_bundles"]
+    first_bundle = piece // record["line_pieces"] * record["piece_bundles"]
+    first_block = piece % record["line_pieces"] * record["piece_blocks"]
+    piece_blocks = (record["blocks"] - first_block).minimum(record["piece_blocks"])
     bundles = (record["bundles"] - first_bundle).minimum(record["piece_bundles"])
     first_panel = row_block * record["row_panels"]
     panels = (record["group_panels"] - first_panel).minimum(record["row_panels"])
@@ -275,15 +283,16 @@ def rowwise_text(tile: Tile) -> str:
         code.loop(0, record["channels"], record["channel_block"]) as channel,
         code.loop(0, panels) as at,
         code.loop(0, bundles) as nth,
-        code.loop(0, record["blocks"]) as block,
+        code.loop(0, piece_blocks) as nth_block,
     ):
+        block = first_block + nth_block
         channels = (record["channels"] - channel).minimum(record["channel_block"])
         bundle, panel = first_bundle + nth, group * record["group_panels"] + first_panel + at
         terms = record.table("list_first").at(
             record.table("bundle_class").load(bundle) * record["blocks"] + block
         )
         first = terms.load()
-        slot = ((at * bundles + nth) * record["blocks"] + block) * record["slots"]
+        slot = ((at * bundles + nth) * piece_blocks + nth_block) * record["slots"]
         kept = scratch.at(slot * cells)
         is_first = channel.equals(0)
         bias = shared.at(record["packed_bias"] + panel * tile.width)
@@ -326,7 +335,7 @@ class Lines:
     """The positions of a sum as lines, and the taps that they have.
 
     Attributes:
-        axes: the spatial axes, merged into one where that changes nothing.
+        axes: the spatial axes.
         window: elements from one position of the array to the next, per axis.
         output: elements from one output to the next, per axis.
     """
@@ -364,12 +373,6 @@ def lines_of(c: Contraction) -> Lines:
     names = position_names(c)
     axes = window_axes(c, frozenset(index.name for index in c.free))
     window, output = c.window.strides[3:], tuple(c.output.step(name) for name in names)
-    plain = all(
-        (axis.taps, axis.step, axis.start, axis.positions) == (1, 1, 0, axis.size) for axis in axes
-    )
-    if plain and output == window:
-        size = prod(axis.size for axis in axes)
-        return Lines((WindowAxis(size, 1, 1, axes[-1].tap, 0, size),), (1,), (1,))
     return Lines(axes, window, output)
 
 
@@ -498,37 +501,45 @@ class Blocking:
         channels: of a block.
         panels: of rows, in a task.
         bundles: of lines, in a task.
+        blocks: of positions along a line, in a task.
         cycles: predicted.
     """
 
     channels: int
     panels: int
     bundles: int
+    blocks: int
     cycles: float
 
 
 def _blockings(
-    c: Contraction, tile: Tile, target: Target, lines: Lines, bundles: int, work: float
+    c: Contraction, tile: Tile, target: Target, counts: tuple[int, int], work: float
 ) -> Iterator[Blocking]:
-    """The cuts worth considering, for work in cycles but for the packing of the factor."""
+    """The cuts worth considering, for so many bundles and blocks, and work in cycles.
+
+    The window of a task is read once for every panel of rows, so it should stay in the
+    second-level cache; so should the tiles that are kept between blocks of channels.
+    """
     size, groups, channels = tile.element.bytes, *c.window.shape[1:3]
-    taps = prod(c.factor.shape[3:])
-    panels = -(-c.rows[0].extent // tile.width)
+    bundles, along = counts
+    taps, panels = prod(c.factor.shape[3:]), -(-c.rows[0].extent // tile.width)
     block = blocks(channels, max(target.l2 // 3 // (taps * tile.width * size), 16))
-    read = prod(c.window.shape[3:]) * c.window.shape[0] * size * block / bundles
-    for row_panels in {blocks(panels, -(-panels // share)) for share in (1, 2, 4, 8, 16)}:
-        for share in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512):
-            piece = -(-bundles // share)
-            kept = row_panels * piece * tile.lines * tile.width * tile.rows * size
-            if piece > 1 and (piece * read > target.l2 // 2 or (block < channels and kept > target.l2)):
-                continue
-            row_blocks, pieces = -(-panels // row_panels), -(-bundles // piece)
-            tasks = groups * row_blocks * pieces
-            # A piece reads its factor anew, at 0.03 for a byte.
-            again = 0.03 * groups * pieces * panels * tile.width * taps * channels * size
-            fetched = 0.03 * groups * row_blocks * bundles * read * channels / block
-            cycles = (work + again + fetched) * imbalance(tasks, WORKERS)
-            yield Blocking(block, row_panels, piece, cycles)
+    plane = prod(c.window.shape[3:]) * c.window.shape[0] * size
+    cell = tile.lines * tile.rows * tile.width * size
+    factor = groups * panels * tile.width * taps * channels * size
+    rows = {blocks(panels, -(-panels // share)) for share in (1, 2, 4, 8, 16)}
+    pieces = {(blocks(bundles, -(-bundles // 2**share)), along) for share in range(12)}
+    pieces |= {(1, blocks(along, -(-along // 2**share))) for share in range(1, 12)}
+    for row_panels, (piece, part) in product(rows, pieces):
+        row_blocks = -(-panels // row_panels)
+        number = -(-bundles // piece) * -(-along // part)
+        tasks = groups * row_blocks * number
+        held = plane * block / number
+        kept = row_panels * piece * part * cell if block < channels else 0
+        crowded = max((held + kept) / (target.l2 / 2), 1.0)
+        again = BYTE * (factor * number + plane * groups * channels * row_blocks)
+        cycles = (work * crowded + again) * imbalance(tasks, WORKERS)
+        yield Blocking(block, row_panels, piece, part, cycles)
 
 
 def _work(c: Contraction, tile: Tile, first: Table, kind: Table) -> float:
@@ -561,24 +572,22 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     first, term_from, term_factor, term_stretch = _lists(c, lines, tile, found.classes)
     bundles, panels = found.kind.size, -(-rows // tile.width)
     work = _work(c, tile, first, found.kind)
-    best = min(
-        _blockings(c, tile, target, lines, bundles, work), key=lambda one: one.cycles, default=None
-    )
-    if best is None:
-        return None
+    begins = np.array(lines.firsts(tile.rows), np.int64)
+    counts = bundles, begins.size
+    best = min(_blockings(c, tile, target, counts, work), key=lambda one: one.cycles)
     channel = next(name for name, _ in c.window.subscripts[2].terms)
     row, along = c.factor.step(c.rows[0].name), c.factor.step(channel)
     turns = 0 if row == 1 and taps == 1 else 1 if along == taps else 2
     panel = (channels * taps + tile.lanes) * tile.width
-    row_blocks, pieces = -(-panels // best.panels), -(-bundles // best.bundles)
+    row_blocks, line_pieces = -(-panels // best.panels), -(-begins.size // best.blocks)
+    pieces = -(-bundles // best.bundles) * line_pieces
     reach = sum(
         (axis.taps - 1) * axis.tap * read
         for axis, read in zip(lines.axes[:-1], lines.window, strict=False)
     )
     begin = found.first[:: tile.lines]
-    begins = np.array(lines.firsts(tile.rows), np.int64)
     slots = int(best.channels < channels)
-    kept = (best.panels * best.bundles * begins.size if slots else 1) * tile.lines * tile.rows
+    kept = (best.panels * best.bundles * best.blocks if slots else 1) * tile.lines * tile.rows
     record: dict[str, int | np.ndarray] = {
         "rows": rows,
         "row_blocks": row_blocks,
@@ -595,7 +604,9 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
         "turns": turns,
         "bundles": bundles,
         "piece_bundles": best.bundles,
+        "piece_blocks": best.blocks,
         "pieces": pieces,
+        "line_pieces": line_pieces,
         "line_from": found.first,
         "line_to": found.to,
         "bundle_class": found.kind,
@@ -624,7 +635,7 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
             Loop("channel", channels, best.channels),
             Loop("row", min(best.panels * tile.width, rows), tile.width),
             Loop("line", best.bundles * tile.lines, tile.lines),
-            Loop("position", lines.length, tile.rows, str(tile)),
+            Loop("position", min(best.blocks * tile.rows, lines.length), tile.rows, str(tile)),
             Loop("channel, tap", best.channels * term_from.size // max(first.size - 1, 1)),
         ),
         steps=(Step("panel", groups * panels), Step("rowwise", groups * row_blocks * pieces)),
