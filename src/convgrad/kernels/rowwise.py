@@ -47,8 +47,9 @@ ROWWISE = Fields(
         "channels",
         "channel_block",
         "taps",  # of the kernel as it lies in memory
-        "panel",  # elements of a packed panel
-        "packed_bias",  # elements from the start of the shared workspace
+        "shared_panels",  # packed once for all tasks (1), or by the one task that uses them (0)
+        "panel",  # elements of a packed panel, its bias at the end
+        "panel_bias",
         "factor_group",
         "factor_row",
         "factor_channel",
@@ -80,7 +81,9 @@ ROWWISE = Fields(
 MOST_STRETCHES = 8
 """More would make the code long; layers that need them are left to `packed`."""
 BYTE = 0.03
-"""Cycles for a byte that a task reads anew."""
+"""Cycles for a byte that a task reads anew, or that goes through memory."""
+PACK = 0.8
+"""Cycles for a number of the factor that is packed."""
 
 
 def emit_sum(module: Module, number: Number, tile: Tile) -> Code:
@@ -116,9 +119,7 @@ def emit_sum(module: Module, number: Number, tile: Tile) -> Code:
         for p in range(tile.rows)
         for v in range(tile.vectors)
     }
-    at = [
-        code.pointer("window").at(code.pointer("lines").load(line)) for line in range(tile.lines)
-    ]
+    at = [code.pointer("window").at(code.pointer("lines").load(line)) for line in range(tile.lines)]
     with code.loop(0, code.integer("channels")) as c:
         plane = [pointer.at(c * code.integer("plane")) for pointer in at]
         factor = code.pointer("factor").at(c * code.integer("step"))
@@ -218,37 +219,46 @@ def _emit_row(
         to.store(source.load(j), j * step)
 
 
-def emit_panel(module: Module, number: Number, tile: Tile) -> Code:
-    """panel(record, arguments, scratch, task): pack a panel of rows, [channel][tap][rows].
+def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
+    """pack(record, arguments, to, bias, group, panel, channel, channels): rows of some channels.
 
-    Taps in the order of memory, so that the phases of a gradient differ in their lists only.
+    to[channel][tap][row], taps in the order of memory, so that the phases of a gradient differ in
+    their lists only.
     """
     turn = emit_turn(module, number, tile)
-    code = emit_task(module, "panel", number)
+    code = module.function(
+        "pack",
+        (TABLE, "record"),
+        (TABLE, "arguments"),
+        (number.name, "to"),
+        (number.name, "bias"),
+        (INTEGER, "group"),
+        (INTEGER, "panel"),
+        (INTEGER, "channel"),
+        (INTEGER, "channels"),
+    )
     record = Record(ROWWISE, code.pointer("record"))
-    arguments, task = code.pointer("arguments"), code.integer("task")
-    group, at = task // record["group_panels"], task % record["group_panels"]
-    first = at * tile.width
+    arguments, group, to = code.pointer("arguments"), code.integer("group"), code.pointer("to")
+    first, channels = code.integer("panel") * tile.width, code.integer("channels")
     rows = (record["rows"] - first).minimum(tile.width)
-    shared = argument(code, arguments, SHARED, number.name)
-    to = shared.at(task * record["panel"])
     source = argument(code, arguments, FACTOR, number.name).at(
-        group * record["factor_group"] + first * record["factor_row"]
+        group * record["factor_group"]
+        + first * record["factor_row"]
+        + code.integer("channel") * record["factor_channel"]
     )
     taps, how, ignored = record["taps"], record["turns"], code.array(INTEGER, 1)
-    with code.when(how.equals(0)), code.loop(0, record["channels"]) as channel:
+    with code.when(how.equals(0)), code.loop(0, channels) as c:
         for v in range(0, tile.width, tile.lanes):
             mask = code.lanes_between(0, rows - v, tile.lanes)
-            value = source.at(channel * record["factor_channel"]).masked(tile.lanes, mask, v)
-            to.at(channel * tile.width).store(value, v)
+            value = source.at(c * record["factor_channel"]).masked(tile.lanes, mask, v)
+            to.at(c * tile.width).store(value, v)
     row = record["factor_row"]
     with code.when(how.equals(1)):
-        code.run(turn, to, source, row, rows, record["channels"] * taps, ignored)
-    with code.when(how.equals(2)), code.loop(0, record["channels"]) as channel:
-        ends = to.at(channel * taps * tile.width), source.at(channel * record["factor_channel"])
+        code.run(turn, to, source, row, rows, channels * taps, ignored)
+    with code.when(how.equals(2)), code.loop(0, channels) as c:
+        ends = to.at(c * taps * tile.width), source.at(c * record["factor_channel"])
         code.run(turn, *ends, row, rows, taps, ignored)
-    given = argument(code, arguments, BIAS, number.name)
-    bias = shared.at(record["packed_bias"] + task * tile.width)
+    given, bias = argument(code, arguments, BIAS, number.name), code.pointer("bias")
     present = code.define("i1", f"icmp ne i64 {arguments.load(BIAS).text}, 0")
     with code.loop(0, tile.width, tile.lanes) as v:
         bias.store(code.zero(number.vector(tile.lanes)), v)
@@ -257,12 +267,24 @@ def emit_panel(module: Module, number: Number, tile: Tile) -> Code:
     return code
 
 
+def emit_panel(module: Module, number: Number, pack: Code) -> None:
+    """panel(record, arguments, scratch, task): pack one panel to the shared workspace."""
+    code = emit_task(module, "panel", number)
+    record = Record(ROWWISE, code.pointer("record"))
+    arguments, task = code.pointer("arguments"), code.integer("task")
+    to = argument(code, arguments, SHARED, number.name).at(task * record["panel"])
+    bias, panels = to.at(record["panel_bias"]), record["group_panels"]
+    at = task // panels, task % panels
+    code.run(pack, record.base, arguments, to, bias, *at, 0, record["channels"])
+
+
 def rowwise_text(tile: Tile) -> str:
     """The nest of this file's title."""
     module, number = Module(), tile.element
     add = emit_sum(module, number, tile)
     write = emit_write(module, number, tile)
-    emit_panel(module, number, tile)
+    pack = emit_pack_rows(module, number, tile)
+    emit_panel(module, number, pack)
     code = emit_task(module, "rowwise", number)
     record = Record(ROWWISE, code.pointer("record"))
     arguments, scratch = code.pointer("arguments"), code.pointer("scratch")
@@ -277,38 +299,66 @@ def rowwise_text(tile: Tile) -> str:
     shared = argument(code, arguments, SHARED, number.name)
     window = argument(code, arguments, WINDOW, number.name).at(group * record["window_group"])
     output = argument(code, arguments, OUTPUT, number.name).at(group * record["out_group"])
-    cells = tile.lines * tile.rows * tile.width
-    step = record["taps"] * tile.width
+    step, is_shared = record["taps"] * tile.width, record["shared_panels"] > 0
+    tiles = scratch.at(code.select(is_shared, code.lift(0), record["panel"]))
     with (
         code.loop(0, record["channels"], record["channel_block"]) as channel,
         code.loop(0, panels) as at,
-        code.loop(0, bundles) as nth,
-        code.loop(0, piece_blocks) as nth_block,
     ):
-        block = first_block + nth_block
         channels = (record["channels"] - channel).minimum(record["channel_block"])
-        bundle, panel = first_bundle + nth, group * record["group_panels"] + first_panel + at
+        panel = first_panel + at
+        with code.unless(is_shared):
+            bias = scratch.at(record["panel_bias"])
+            place = group, panel, channel, channels
+            code.run(pack, record.base, arguments, scratch, bias, *place)
+        packed = shared.at((group * record["group_panels"] + panel) * record["panel"])
+        factor = code.choose(is_shared, packed.at(channel * step), scratch)
+        bias = code.choose(is_shared, packed, scratch).at(record["panel_bias"])
+        _emit_lines(
+            code,
+            record,
+            tile,
+            (add, write),
+            (factor, bias, tiles, window.at(channel * record["window_channel"]), output),
+            (channel, channels, at, panel),
+            (first_bundle, bundles, first_block, piece_blocks),
+        )
+    return str(module)
+
+
+def _emit_lines(
+    code: Code,
+    record: Record,
+    tile: Tile,
+    functions: tuple[Code, Code],
+    arrays: tuple[Pointer, Pointer, Pointer, Pointer, Pointer],
+    channel_block: tuple[Value, Value, Value, Value],
+    piece: tuple[Value, Value, Value, Value],
+) -> None:
+    """A panel of rows and a block of channels: all lines of a piece, all blocks of positions."""
+    (add, write), (factor, bias, tiles, window, output) = functions, arrays
+    channel, channels, at, panel = channel_block
+    first_bundle, bundles, first_block, piece_blocks = piece
+    cells = tile.lines * tile.rows * tile.width
+    with code.loop(0, bundles) as nth, code.loop(0, piece_blocks) as nth_block:
+        block, bundle = first_block + nth_block, first_bundle + nth
         terms = record.table("list_first").at(
             record.table("bundle_class").load(bundle) * record["blocks"] + block
         )
         first = terms.load()
         slot = ((at * bundles + nth) * piece_blocks + nth_block) * record["slots"]
-        kept = scratch.at(slot * cells)
-        is_first = channel.equals(0)
-        bias = shared.at(record["packed_bias"] + panel * tile.width)
+        kept, is_first = tiles.at(slot * cells), channel.equals(0)
         code.run(
             add,
             channels,
             record["window_channel"],
-            step,
+            record["taps"] * tile.width,
             code.choose(is_first, bias, kept),
             code.select(is_first, code.lift(0), code.lift(tile.width)),
             kept,
-            window.at(
-                channel * record["window_channel"] + record.table("block_from").load(block)
-            ),
+            window.at(record.table("block_from").load(block)),
             record.table("line_from").at(bundle * tile.lines),
-            shared.at(panel * record["panel"] + channel * step),
+            factor,
             record.table("term_from").at(first),
             record.table("term_factor").at(first),
             record.table("term_stretch").at(first),
@@ -316,7 +366,7 @@ def rowwise_text(tile: Tile) -> str:
             record.table("bundle_ask").load(bundle),
         )
         with code.when((channel + channels).equals(record["channels"])):
-            row = (first_panel + at) * tile.width
+            row = panel * tile.width
             to = output.at(row * record["out_row"] + record.table("block_to").load(block))
             for line in range(tile.lines):
                 code.run(
@@ -327,7 +377,6 @@ def rowwise_text(tile: Tile) -> str:
                     record["rows"] - row,
                     record["out_step"],
                 )
-    return str(module)
 
 
 @dataclass(frozen=True)
@@ -488,9 +537,7 @@ def _tap_offsets(c: Contraction) -> Table:
         next((name for name, _ in subscript.terms if name not in free), "")
         for subscript in c.window.subscripts[3:]
     ]
-    return outer_sum(
-        *(np.arange(c.extent(name)) * c.factor.step(name) for name in names if name)
-    )
+    return outer_sum(*(np.arange(c.extent(name)) * c.factor.step(name) for name in names if name))
 
 
 @dataclass(frozen=True)
@@ -538,26 +585,28 @@ def _blockings(
         kept = row_panels * piece * part * cell if block < channels else 0
         crowded = max((held + kept) / (target.l2 / 2), 1.0)
         again = BYTE * (factor * number + plane * groups * channels * row_blocks)
+        again += factor / size * PACK + (2.0 * BYTE * factor if number > 1 else 0.0)
         cycles = (work * crowded + again) * imbalance(tasks, WORKERS)
         yield Blocking(block, row_panels, piece, part, cycles)
 
 
 def _work(c: Contraction, tile: Tile, first: Table, kind: Table) -> float:
-    """Cycles of all tiles at one multiply-add a cycle, as `packed` counts them."""
+    """Cycles of all tiles for one panel of rows after another, in the unit of `packed`.
+
+    Measured beside `packed`: a term costs 0.93 of what it costs there, and a channel 4, for its
+    plane is another place in memory.
+    """
     cells = tile.lines * tile.rows * tile.vectors
     loads = tile.lines * tile.rows + tile.vectors
     groups, channels = c.window.shape[1:3]
     panels = -(-c.rows[0].extent // tile.width)
-    per_block = np.diff(first).reshape(-1, 1 if not kind.size else (first.size - 1) // (int(kind.max()) + 1))
-    terms = float(per_block.sum(axis=1)[kind].sum())
-    each = 1.05 * max(cells, loads, 8.0) + 1.0
-    tiles = kind.size * per_block.shape[1]
+    counts = np.diff(first).reshape(int(kind.max(initial=0)) + 1, -1)
+    terms, tiles = float(counts.sum(axis=1)[kind].sum()), kind.size * counts.shape[1]
+    each = 0.93 * max(cells, loads, 8.0) + 1.0
     scattered = 1.0 if c.output.step(position_names(c)[-1]) == 1 else 1.6
-    write = (4.0 * tile.lanes * scattered * -(-tile.rows // tile.lanes) + 6.0 * tile.rows) * (
-        tile.vectors * tile.lines
-    )
-    packing = 0.7 * panels * tile.width * channels * prod(c.factor.shape[3:])
-    return groups * (panels * (channels * terms * each + tiles * (write + 40.0)) + packing)
+    squares = tile.vectors * tile.lines * -(-tile.rows // tile.lanes)
+    write = 4.0 * tile.lanes * scattered * squares + 6.0 * cells + 40.0
+    return groups * panels * (channels * (terms * each + 4.0 * tiles) + tiles * write)
 
 
 def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
@@ -578,9 +627,11 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     channel = next(name for name, _ in c.window.subscripts[2].terms)
     row, along = c.factor.step(c.rows[0].name), c.factor.step(channel)
     turns = 0 if row == 1 and taps == 1 else 1 if along == taps else 2
-    panel = (channels * taps + tile.lanes) * tile.width
     row_blocks, line_pieces = -(-panels // best.panels), -(-begins.size // best.blocks)
     pieces = -(-bundles // best.bundles) * line_pieces
+    is_shared = pieces > 1
+    packed = ((channels if is_shared else best.channels) * taps + tile.lanes) * tile.width
+    panel = packed + tile.width
     reach = sum(
         (axis.taps - 1) * axis.tap * read
         for axis, read in zip(lines.axes[:-1], lines.window, strict=False)
@@ -596,8 +647,9 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
         "channels": channels,
         "channel_block": best.channels,
         "taps": taps,
+        "shared_panels": int(is_shared),
         "panel": panel,
-        "packed_bias": groups * panels * panel,
+        "panel_bias": packed,
         "factor_group": c.factor.step("g"),
         "factor_row": row,
         "factor_channel": along,
@@ -638,11 +690,14 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
             Loop("position", min(best.blocks * tile.rows, lines.length), tile.rows, str(tile)),
             Loop("channel, tap", best.channels * term_from.size // max(first.size - 1, 1)),
         ),
-        steps=(Step("panel", groups * panels), Step("rowwise", groups * row_blocks * pieces)),
+        steps=(
+            *((Step("panel", groups * panels),) if is_shared else ()),
+            Step("rowwise", groups * row_blocks * pieces),
+        ),
         fields=ROWWISE,
         record=record,
-        shared=groups * panels * (panel + tile.width) * size,
-        scratch=kept * tile.width * size,
+        shared=groups * panels * panel * size if is_shared else 0,
+        scratch=(kept * tile.width + (0 if is_shared else panel)) * size,
         cycles=best.cycles,
     )
 

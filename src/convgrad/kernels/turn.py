@@ -55,11 +55,14 @@ def emit_turn(module: Module, number: Number, tile: Tile) -> Code:
         mask = code.lanes_between(0, left, lanes)
         rows = code.integer("rows") - vector * lanes
         begin = source.at(vector * lanes * row + j)
-        whole = (left >= lanes) & (rows >= lanes)
-        with code.when(whole):
+        full, long = rows >= lanes, left >= lanes
+        with code.when(full & long):
             for lane in range(lanes):
                 square[lane].set(begin.vector(lanes, row * lane))
-        with code.unless(whole):
+        with code.when(full & (left < lanes)):
+            for lane in range(lanes):
+                square[lane].set(begin.masked(lanes, mask, row * lane))
+        with code.unless(full):
             for lane in range(lanes):
                 square[lane].set(zero)
                 with code.when(rows > lane):
