@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from convgrad.kernels.correlated import CORRELATED_ALGORITHM
 from convgrad.kernels.lined import LINED_ALGORITHM
 from convgrad.kernels.packed import PACKED_ALGORITHM
+from convgrad.kernels.rowwise import ROWWISE_ALGORITHM
 from convgrad.kernels.sliding import SLIDING_ALGORITHM
 from convgrad.kernels.traced import TRACED_ALGORITHM
 from convgrad.kernels.weighted import WEIGHTED_ALGORITHM
@@ -22,6 +23,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     algorithm.name: algorithm
     for algorithm in (
         PACKED_ALGORITHM,
+        ROWWISE_ALGORITHM,
         SLIDING_ALGORITHM,
         LINED_ALGORITHM,
         WEIGHTED_ALGORITHM,
