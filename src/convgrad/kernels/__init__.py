@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from convgrad.kernels.arena import WORKSPACE
 from convgrad.kernels.cache import clear as clear_disk_cache
-from convgrad.kernels.entry import forget, run
+from convgrad.kernels.entry import forget, prepare, run, when_forgetting
 from convgrad.kernels.plan import Plan, Program
 from convgrad.kernels.program import plan_pass
 from convgrad.kernels.threads import get_num_threads, set_num_threads
@@ -25,10 +25,12 @@ __all__ = [
     "forget",
     "get_num_threads",
     "plan_pass",
+    "prepare",
     "run",
     "set_num_threads",
     "set_workspace_bound",
     "tune",
+    "when_forgetting",
 ]
 
 

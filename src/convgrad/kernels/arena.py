@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convgrad.kernels.address import address
 from convgrad.kernels.locks import ForkLock
 
 if TYPE_CHECKING:
@@ -18,8 +19,19 @@ if TYPE_CHECKING:
 ALIGN = 64
 
 
-def _size(block: NDArray[np.uint8]) -> int:
-    return block.nbytes
+class Block:
+    """Memory that a call borrows.
+
+    Attributes:
+        size: bytes that may be used.
+        begin: the address of the first one, at the beginning of a cache line.
+    """
+
+    def __init__(self, memory: NDArray[np.uint8]) -> None:
+        at = address(memory)
+        self.memory = memory
+        self.begin = at + -at % ALIGN
+        self.size = memory.nbytes - ALIGN
 
 
 class Arena:
@@ -29,28 +41,40 @@ class Arena:
         self.bound = bound
         self.idle = 0
         self._lock = ForkLock()
-        self._free: list[NDArray[np.uint8]] = []
+        self._sizes: list[int] = []  # of the free blocks, ascending
+        self._free: list[Block] = []
 
-    def take(self, size: int) -> NDArray[np.uint8]:
-        """A block of at least so many bytes, and room to align its beginning."""
+    def take(self, size: int) -> Block:
+        """The smallest free block of at least so many bytes, or a new one.
+
+        Raises:
+            MemoryError: with the size, where there is no memory.
+        """
         with self._lock.held:
-            for place, block in enumerate(self._free):
-                if block.nbytes >= size + ALIGN:
-                    self.idle -= block.nbytes
-                    return self._free.pop(place)
-        return np.empty(size + ALIGN, np.uint8)
+            place = bisect_left(self._sizes, size)
+            if place < len(self._sizes):
+                self.idle -= self._sizes.pop(place)
+                return self._free.pop(place)
+        try:
+            return Block(np.empty(size + ALIGN, np.uint8))
+        except (MemoryError, ValueError) as error:
+            raise MemoryError(f"no memory for a workspace of {size:,} bytes") from error
 
-    def give(self, block: NDArray[np.uint8]) -> None:
+    def give(self, block: Block) -> None:
         """Return a block: kept, unless more than the bound would lie idle; small ones go first."""
         with self._lock.held:
-            insort(self._free, block, key=_size)
-            self.idle += block.nbytes
+            place = bisect_left(self._sizes, block.size)
+            self._sizes.insert(place, block.size)
+            self._free.insert(place, block)
+            self.idle += block.size
             while self.idle > self.bound:
-                self.idle -= self._free.pop(0).nbytes
+                self.idle -= self._sizes.pop(0)
+                self._free.pop(0)
 
     def clear(self) -> None:
         """Give all idle memory back to the system."""
         with self._lock.held:
+            self._sizes.clear()
             self._free.clear()
             self.idle = 0
 
@@ -59,8 +83,7 @@ class Arena:
         """The address of so many bytes, aligned to a cache line."""
         block = self.take(size)
         try:
-            address = block.ctypes.data
-            yield address + -address % ALIGN
+            yield block.begin
         finally:
             self.give(block)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ctypes import addressof, c_int64
-from typing import TYPE_CHECKING, Any
+from struct import Struct
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convgrad.kernels.address import address
 from convgrad.kernels.algorithms import ALGORITHMS
-from convgrad.kernels.arena import ALIGN, WORKSPACE
+from convgrad.kernels.arena import WORKSPACE
 from convgrad.kernels.compile import load
-from convgrad.kernels.record import ARGUMENTS, FLAG
+from convgrad.kernels.record import ARGUMENTS
 from convgrad.kernels.threads import current_pool
 
 if TYPE_CHECKING:
@@ -32,19 +34,25 @@ def kernel_addresses(kernel: Kernel, target: Target) -> dict[str, int]:
 
 
 _Words = c_int64 * (ARGUMENTS + 1)
+_pack = Struct(f"{ARGUMENTS}q").pack_into
 
 
-def address(array: NDArray[Any]) -> int:
-    """Where an array begins; `array.ctypes.data` takes three times as long."""
-    return array.__array_interface__["data"][0]
+class _Frame:
+    """The arguments of a call, and behind them the word that a flag is raised in."""
+
+    __slots__ = ("begin", "flag", "words")
+
+    def __init__(self) -> None:
+        self.words = _Words()
+        self.begin = addressof(self.words)
+        self.flag = self.begin + 8 * ARGUMENTS
 
 
 class Bound:
     """A program with its compiled steps."""
 
-    def __init__(self, program: Program, target: Target, shape: tuple[int, ...] = ()) -> None:
+    def __init__(self, program: Program, target: Target) -> None:
         self.program = program
-        self.shape = shape
         self._pause = target.pause
         self._kept: list[object] = []
         words: list[int] = []
@@ -60,6 +68,7 @@ class Bound:
         self._serial = program.cycles < SERIAL_CYCLES
         self._shared = -(-max((plan.shared for plan in program.plans), default=0) // 64) * 64
         self._scratch = -(-max((plan.scratch for plan in program.plans), default=0) // 64) * 64
+        self._frames: list[_Frame] = []
 
     def workspace(self, threads: int) -> int:
         """Bytes of workspace with so many threads."""
@@ -82,24 +91,30 @@ class Bound:
         if not self._count:
             return True
         pool = current_pool(self._pause)
+        # A block or a frame that an interrupt keeps from being returned is only freed.
         block = WORKSPACE.take(self.workspace(pool.threads))
         try:
-            work = address(block)
-            work += -work % ALIGN
-            words = _Words(
-                address(output),
-                address(window),
-                address(factor),
-                0 if bias is None else address(bias),
-                work,
-                work + self._shared,
-                self._scratch,
-                0,
-                pool.threads,
-            )
-            begin = addressof(words)
-            words[FLAG] = begin + 8 * ARGUMENTS
-            pool.run(self._begin, self._count, begin, serial=self._serial)
-            return not words[ARGUMENTS]
-        finally:
-            WORKSPACE.give(block)
+            frame = self._frames.pop()
+        except IndexError:
+            frame = _Frame()
+        work = block.begin
+        words = frame.words
+        _pack(
+            words,
+            0,
+            address(output),
+            address(window),
+            address(factor),
+            0 if bias is None else address(bias),
+            work,
+            work + self._shared,
+            self._scratch,
+            frame.flag,
+            pool.threads,
+        )
+        words[ARGUMENTS] = 0
+        pool.run(self._begin, self._count, frame.begin, serial=self._serial)
+        finite = not words[ARGUMENTS]
+        WORKSPACE.give(block)
+        self._frames.append(frame)
+        return finite
