@@ -18,7 +18,6 @@ from shapes import arrays, layer
 
 from convgrad.errors import ConvgradError
 from convgrad.kernels import (
-    arena,
     cache,
     compile,  # noqa: A004
     forget,
@@ -267,38 +266,3 @@ def test_clearing_the_cache_removes_its_entries(folder):
     forward()
     assert cache.clear() > 0
     assert not list(folder.iterdir())
-
-
-def test_the_arena_keeps_no_more_than_its_bound():
-    kept = arena.Arena(bound=1 << 20)
-    with kept.borrow(1 << 16) as first:
-        assert first % 64 == 0
-    with kept.borrow(1 << 16) as second:
-        assert second == first
-    with kept.borrow(1 << 21):
-        pass
-    assert kept.idle <= 1 << 20
-
-
-def test_memory_does_not_grow_over_many_calls():
-    small = layer((8, 8), 4, 4, 3)
-    x, w, _ = arrays(small, 1)
-    pages = Path("/proc/self/statm")
-
-    def resident():
-        return int(pages.read_text().split()[1])
-
-    for _ in range(500):
-        run("forward", small, x, w)
-    before = resident()
-    for _ in range(10_000):
-        run("forward", small, x, w)
-    assert resident() - before < 256
-
-
-def test_a_layer_too_large_for_memory_says_so():
-    huge = layer((1,), 1, 1 << 40, 1, transposed=True)
-    x = np.ones((1, 1, 1), np.float32)
-    w = np.broadcast_to(np.float32(1), (1, 1, 1))
-    with pytest.raises(MemoryError):
-        run("forward", huge, x, w)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from convgrad.kernels.correlated import CORRELATED_ALGORITHM
 from convgrad.kernels.lined import LINED_ALGORITHM
 from convgrad.kernels.packed import PACKED_ALGORITHM
+from convgrad.kernels.plan import WORKERS
 from convgrad.kernels.sliding import SLIDING_ALGORITHM
 from convgrad.kernels.traced import TRACED_ALGORITHM
 from convgrad.kernels.weighted import WEIGHTED_ALGORITHM
@@ -44,8 +45,26 @@ def candidates(
 
 
 def choose(
-    contraction: Contraction, number: str, target: Target, only: str | None = None
+    contraction: Contraction,
+    number: str,
+    target: Target,
+    only: str | None = None,
+    bound: int | None = None,
 ) -> Plan | None:
-    """The plan with the fewest predicted cycles."""
+    """The plan with the fewest predicted cycles, of those whose workspace is within the bound.
+
+    Raises:
+        MemoryError: with the sizes, where none is.
+    """
     plans = candidates(contraction, number, target, only)
-    return min(plans, key=lambda plan: plan.cycles, default=None)
+    if bound is None:
+        return min(plans, key=lambda plan: plan.cycles, default=None)
+    every = tuple(plans)
+    fitting = [plan for plan in every if plan.workspace(WORKERS) <= bound]
+    if every and not fitting:
+        least = min(plan.workspace(WORKERS) for plan in every)
+        raise MemoryError(
+            f"no plan fits into {bound:,} bytes of workspace; the smallest takes {least:,} "
+            f"on {WORKERS} processors: {contraction}; allow more with set_workspace_bound"
+        )
+    return min(fitting, key=lambda plan: plan.cycles, default=None)

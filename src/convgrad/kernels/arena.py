@@ -67,16 +67,18 @@ class Arena:
             self._sizes.insert(place, block.size)
             self._free.insert(place, block)
             self.idle += block.size
-            while self.idle > self.bound:
-                self.idle -= self._sizes.pop(0)
-                self._free.pop(0)
+            self._shrink()
 
-    def clear(self) -> None:
-        """Give all idle memory back to the system."""
+    def restrict(self, bound: int) -> None:
+        """Keep no more than so many bytes from now on."""
         with self._lock.held:
-            self._sizes.clear()
-            self._free.clear()
-            self.idle = 0
+            self.bound = bound
+            self._shrink()
+
+    def _shrink(self) -> None:
+        while self.idle > self.bound:
+            self.idle -= self._sizes.pop(0)
+            self._free.pop(0)
 
     @contextmanager
     def borrow(self, size: int) -> Generator[int]:

@@ -66,13 +66,16 @@ class Bound:
         self._begin = self._steps.ctypes.data
         self._count = len(words) // 3
         self._serial = program.cycles < SERIAL_CYCLES
-        self._shared = -(-max((plan.shared for plan in program.plans), default=0) // 64) * 64
-        self._scratch = -(-max((plan.scratch for plan in program.plans), default=0) // 64) * 64
+        self._shared, self._scratch = program.shared, program.scratch
         self._frames: list[_Frame] = []
+        self._sized = (1, *self._workspace(1))
 
-    def workspace(self, threads: int) -> int:
-        """Bytes of workspace with so many threads."""
-        return self._shared + self._scratch * (1 if self._serial else threads)
+    def _workspace(self, threads: int) -> tuple[int, bool]:
+        """Bytes of workspace, and whether one thread has to do: for speed, or to stay in bounds."""
+        team = self.program.workspace(threads)
+        if self._serial or team > self.program.bound:
+            return self.program.workspace(1), True
+        return team, False
 
     def run(
         self,
@@ -91,8 +94,12 @@ class Bound:
         if not self._count:
             return True
         pool = current_pool(self._pause)
+        sized = self._sized  # another thread may change it meanwhile
+        if sized[0] != pool.threads:
+            sized = self._sized = (pool.threads, *self._workspace(pool.threads))
+        _, size, serial = sized
         # A block or a frame that an interrupt keeps from being returned is only freed.
-        block = WORKSPACE.take(self.workspace(pool.threads))
+        block = WORKSPACE.take(size)
         try:
             frame = self._frames.pop()
         except IndexError:
@@ -113,7 +120,7 @@ class Bound:
             pool.threads,
         )
         words[ARGUMENTS] = 0
-        pool.run(self._begin, self._count, frame.begin, serial=self._serial)
+        pool.run(self._begin, self._count, frame.begin, serial=serial)
         finite = not words[ARGUMENTS]
         WORKSPACE.give(block)
         self._frames.append(frame)

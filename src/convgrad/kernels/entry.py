@@ -10,6 +10,7 @@ from convgrad.kernels import llvm
 from convgrad.kernels.bound import Bound
 from convgrad.kernels.locks import ForkLock
 from convgrad.kernels.program import plan_pass
+from convgrad.kernels.shelf import RESULTS
 from convgrad.kernels.target import host_target
 from convgrad.padding import pad, padded_layer, unpad
 
@@ -127,7 +128,7 @@ class Ready:
         """The result; None where the factor is not finite beside absent terms."""
         first, second = plain(first), plain(second)
         direct = out is not None and self._is_direct(out, first, second, bias)
-        result = out if direct and out is not None else np.empty(self._shape, self._dtype)
+        result = out if direct and out is not None else RESULTS.array(self._shape, self._dtype)
         inner = bias if bias is None or (bias.ndim == 1 and self._takes_bias) else None
         window, factor = (second, first) if self._swapped else (first, second)
         if not self.bound.run(result, window, factor, inner if inner is None else plain(inner)):
