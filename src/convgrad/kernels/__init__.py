@@ -10,7 +10,7 @@ layer; a layer is a record of integers and tables.
 from __future__ import annotations
 
 from convgrad.kernels.cache import clear as clear_disk_cache
-from convgrad.kernels.entry import forget, prepare, run, when_forgetting
+from convgrad.kernels.entry import forget, prepare, prepare_sums, run, when_forgetting
 from convgrad.kernels.memory import set_idle_bound, set_workspace_bound
 from convgrad.kernels.plan import Plan, Program
 from convgrad.kernels.program import plan_pass
@@ -26,6 +26,7 @@ __all__ = [
     "get_num_threads",
     "plan_pass",
     "prepare",
+    "prepare_sums",
     "run",
     "set_idle_bound",
     "set_num_threads",

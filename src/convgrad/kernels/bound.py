@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ctypes import addressof, c_int64
+from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,20 @@ from convgrad.kernels.algorithms import ALGORITHMS
 from convgrad.kernels.arena import WORKSPACE
 from convgrad.kernels.compile import load
 from convgrad.kernels.record import ARGUMENTS
+from convgrad.kernels.summed import FUNCTIONS, SUMMED, summed_text
 from convgrad.kernels.threads import current_pool
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from convgrad.kernels.plan import Kernel, Program
+    from convgrad.kernels.summed import Sums
     from convgrad.kernels.target import Target
+    from convgrad.kernels.tile import Tile
+
+    Table = NDArray[np.int64]
 
 SERIAL_CYCLES = 60_000.0
 """Below this a second thread costs more than it brings: about 20 us."""
@@ -37,6 +45,19 @@ _Words = c_int64 * (ARGUMENTS + 1)
 _pack = Struct(f"{ARGUMENTS}q").pack_into
 
 
+@dataclass(frozen=True)
+class Workspace:
+    """Bytes that all threads share, bytes of each thread, and how many may be taken."""
+
+    shared: int
+    scratch: int
+    bound: int
+
+    def bytes(self, threads: int) -> int:
+        """Bytes with so many threads."""
+        return self.shared + self.scratch * threads
+
+
 class _Frame:
     """The arguments of a call, and behind them the word that a flag is raised in."""
 
@@ -48,34 +69,76 @@ class _Frame:
         self.flag = self.begin + 8 * ARGUMENTS
 
 
-class Bound:
-    """A program with its compiled steps."""
+class Launch:
+    """Compiled steps with their records and workspace: only the arrays are missing."""
 
-    def __init__(self, program: Program, target: Target) -> None:
-        self.program = program
-        self._pause = target.pause
-        self._kept: list[object] = []
-        words: list[int] = []
-        for plan in program.plans:
-            addresses = kernel_addresses(plan.kernel, target)
-            record, tables = plan.fields.fill(plan.record)
-            self._kept.append((record, tables))
-            for step in plan.steps:
-                words += [addresses[step.function], record.ctypes.data, step.tasks]
+    def __init__(
+        self,
+        steps: Sequence[tuple[int, Table, int]],
+        kept: object,
+        pause: str,
+        needs: Workspace,
+        *,
+        serial: bool,
+    ) -> None:
+        self._kept = (steps, kept)  # records and tables are read by their addresses
+        words = [(function, record.ctypes.data, tasks) for function, record, tasks in steps]
         self._steps = np.array(words, np.int64)
-        self._begin = self._steps.ctypes.data
-        self._count = len(words) // 3
-        self._serial = program.cycles < SERIAL_CYCLES
-        self._shared, self._scratch = program.shared, program.scratch
+        self._begin, self._count = self._steps.ctypes.data, len(steps)
+        self._pause, self._needs, self._serial = pause, needs, serial
         self._frames: list[_Frame] = []
         self._sized = (1, *self._workspace(1))
 
     def _workspace(self, threads: int) -> tuple[int, bool]:
         """Bytes of workspace, and whether one thread has to do: for speed, or to stay in bounds."""
-        team = self.program.workspace(threads)
-        if self._serial or team > self.program.bound:
-            return self.program.workspace(1), True
+        team = self._needs.bytes(threads)
+        if self._serial or team > self._needs.bound:
+            return self._needs.bytes(1), True
         return team, False
+
+    def run(self, output: int, window: int, factor: int, bias: int) -> bool:
+        """Run all steps on arrays at these addresses; returns whether no flag was raised."""
+        pool = current_pool(self._pause)
+        sized = self._sized  # another thread may change it meanwhile
+        if sized[0] != pool.threads:
+            sized = self._sized = (pool.threads, *self._workspace(pool.threads))
+        _, size, serial = sized
+        # A block or a frame that an interrupt keeps from being returned is only freed.
+        block = WORKSPACE.take(size)
+        try:
+            frame = self._frames.pop()
+        except IndexError:
+            frame = _Frame()
+        work = block.begin
+        scratch = work + self._needs.shared
+        words = frame.words
+        _pack(
+            words, 0, output, window, factor, bias,
+            work, scratch, self._needs.scratch, frame.flag, pool.threads,
+        )  # fmt: skip
+        words[ARGUMENTS] = 0
+        pool.run(self._begin, self._count, frame.begin, serial=serial)
+        clean = not words[ARGUMENTS]
+        WORKSPACE.give(block)
+        self._frames.append(frame)
+        return clean
+
+
+class Bound:
+    """A program with its compiled steps."""
+
+    def __init__(self, program: Program, target: Target) -> None:
+        self.program = program
+        steps: list[tuple[int, Table, int]] = []
+        kept: list[object] = []
+        for plan in program.plans:
+            addresses = kernel_addresses(plan.kernel, target)
+            record, tables = plan.fields.fill(plan.record)
+            kept.append(tables)
+            steps += [(addresses[step.function], record, step.tasks) for step in plan.steps]
+        serial = program.cycles < SERIAL_CYCLES
+        needs = Workspace(program.shared, program.scratch, program.bound)
+        self._launch = Launch(steps, kept, target.pause, needs, serial=serial) if steps else None
 
     def run(
         self,
@@ -91,37 +154,28 @@ class Bound:
         """
         if self.program.clear:
             output[...] = 0
-        if not self._count:
-            return True
-        pool = current_pool(self._pause)
-        sized = self._sized  # another thread may change it meanwhile
-        if sized[0] != pool.threads:
-            sized = self._sized = (pool.threads, *self._workspace(pool.threads))
-        _, size, serial = sized
-        # A block or a frame that an interrupt keeps from being returned is only freed.
-        block = WORKSPACE.take(size)
-        try:
-            frame = self._frames.pop()
-        except IndexError:
-            frame = _Frame()
-        work = block.begin
-        words = frame.words
-        _pack(
-            words,
-            0,
+        return self._launch is None or self._launch.run(
             address(output),
             address(window),
             address(factor),
             0 if bias is None else address(bias),
-            work,
-            work + self._shared,
-            self._scratch,
-            frame.flag,
-            pool.threads,
         )
-        words[ARGUMENTS] = 0
-        pool.run(self._begin, self._count, frame.begin, serial=serial)
-        finite = not words[ARGUMENTS]
-        WORKSPACE.give(block)
-        self._frames.append(frame)
-        return finite
+
+
+class BoundSums:
+    """A bias gradient with its compiled steps."""
+
+    def __init__(self, sums: Sums, tile: Tile, target: Target) -> None:
+        key = (target.name, "summed", repr(tile))
+        addresses = load(key, lambda: summed_text(tile), FUNCTIONS)
+        steps = [
+            (addresses[step.function], SUMMED.fill(step.record)[0], step.tasks)
+            for step in sums.steps
+        ]
+        needs = Workspace(sums.shared, 0, sums.shared)
+        serial = sums.cycles < SERIAL_CYCLES
+        self._launch = Launch(steps, None, target.pause, needs, serial=serial)
+
+    def run(self, output: NDArray[np.floating], dz: NDArray[np.floating]) -> None:
+        """Run on contiguous arrays."""
+        self._launch.run(address(output), address(dz), 0, 0)

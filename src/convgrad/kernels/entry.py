@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convgrad.kernels import llvm
-from convgrad.kernels.bound import Bound
+from convgrad.kernels.bound import Bound, BoundSums
 from convgrad.kernels.locks import ForkLock
+from convgrad.kernels.memory import bytes_allowed
 from convgrad.kernels.program import plan_pass
 from convgrad.kernels.shelf import RESULTS
+from convgrad.kernels.summed import plan_sums, summed_tile
 from convgrad.kernels.target import host_target
 from convgrad.padding import pad, padded_layer, unpad
 
@@ -107,6 +110,42 @@ def _make(
     return ready if bare is layer else _Padded(name, layer, ready)
 
 
+def prepare_sums(shape: tuple[int, ...], dtype: np.dtype[Any], *, untied: bool) -> ReadySums | None:
+    """The gradient of a bias, for an output's gradient of this shape.
+
+    Returns: None where no kernel computes it, or its workspace would be more than is allowed.
+    """
+    number = _NUMBERS.get(dtype)
+    if number is None or not shape[0]:
+        return None
+    target = host_target() if llvm.is_available() else None
+    if target is None:
+        return None
+    tile = summed_tile(number, target)
+    sums = plan_sums(shape, tile, untied=untied)
+    if sums.shared > bytes_allowed(prod(shape) * dtype.itemsize):
+        return None
+    return ReadySums(shape[1:] if untied else shape[1:2], dtype, BoundSums(sums, tile, target))
+
+
+class ReadySums:
+    """A bias gradient, compiled, for an output's gradient of one shape and type."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], bound: BoundSums) -> None:
+        self._shape, self._dtype, self._bound = shape, dtype, bound
+
+    def __call__(self, dz: Array, out: Array | None = None) -> Array:
+        """The result, in `out` if it was given."""
+        dz = plain(dz)
+        direct = out is not None and is_direct(out, self._shape, self._dtype, dz)
+        result = out if direct and out is not None else RESULTS.array(self._shape, self._dtype)
+        self._bound.run(result, dz)
+        if out is None or direct:
+            return result
+        out[...] = result
+        return out
+
+
 class Ready:
     """A pass of a layer, compiled, for arrays of one batch and type."""
 
@@ -127,7 +166,7 @@ class Ready:
     ) -> Array | None:
         """The result; None where the factor is not finite beside absent terms."""
         first, second = plain(first), plain(second)
-        direct = out is not None and self._is_direct(out, first, second, bias)
+        direct = out is not None and is_direct(out, self._shape, self._dtype, first, second, bias)
         result = out if direct and out is not None else RESULTS.array(self._shape, self._dtype)
         inner = bias if bias is None or (bias.ndim == 1 and self._takes_bias) else None
         window, factor = (second, first) if self._swapped else (first, second)
@@ -139,15 +178,6 @@ class Ready:
             return result
         out[...] = result
         return out
-
-    def _is_direct(self, out: Array, *operands: Array | None) -> bool:
-        """Whether a kernel may write to `out` itself."""
-        return (
-            out.shape == self._shape
-            and out.dtype == self._dtype
-            and out.flags.carray
-            and not any(np.may_share_memory(out, other) for other in operands if other is not None)
-        )
 
 
 class _Padded:
@@ -176,6 +206,18 @@ class _Padded:
 
 Prepared = Ready | _Padded
 """A pass of a layer that wants only its arrays: (first, second, bias, out) -> result or None."""
+
+
+def is_direct(
+    out: Array, shape: tuple[int, ...], dtype: np.dtype[Any], *operands: Array | None
+) -> bool:
+    """Whether a kernel may write to `out` itself."""
+    return (
+        out.shape == shape
+        and out.dtype == dtype
+        and out.flags.carray
+        and not any(np.may_share_memory(out, other) for other in operands if other is not None)
+    )
 
 
 def plain(array: Array) -> Array:

@@ -25,11 +25,14 @@ _wish: list[int] = []
 
 def workspace_bound(contraction: Contraction, number: str) -> int:
     """Bytes of workspace that a plan of this sum may take."""
-    if _wish:
-        return _wish[0]
     operands = (contraction.output, contraction.window, contraction.factor)
     elements = sum(prod(operand.shape) for operand in operands)
-    return max(LEAST, int(SHARE * elements * NUMBERS[number].bytes))
+    return bytes_allowed(elements * NUMBERS[number].bytes)
+
+
+def bytes_allowed(arrays: int) -> int:
+    """Bytes of workspace for a pass whose arrays have so many."""
+    return _wish[0] if _wish else max(LEAST, int(SHARE * arrays))
 
 
 def set_workspace_bound(size: int | None) -> None:
