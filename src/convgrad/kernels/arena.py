@@ -56,7 +56,8 @@ class Arena:
                 self.idle -= self._sizes.pop(place)
                 return self._free.pop(place)
         try:
-            return Block(np.empty(size + ALIGN, np.uint8))
+            # zeros: a lane that is computed in vain takes long over a denormal number
+            return Block(np.zeros(size + ALIGN, np.uint8))
         except (MemoryError, ValueError) as error:
             raise MemoryError(f"no memory for a workspace of {size:,} bytes") from error
 

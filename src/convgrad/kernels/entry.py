@@ -9,6 +9,7 @@ import numpy as np
 
 from convgrad.kernels import llvm
 from convgrad.kernels.bound import Bound, BoundSums
+from convgrad.kernels.exact import Exact, exact
 from convgrad.kernels.locks import ForkLock
 from convgrad.kernels.memory import bytes_allowed
 from convgrad.kernels.program import plan_pass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from convgrad.convolution import Convolution
     from convgrad.kernels.layers import Pass
+    from convgrad.kernels.target import Target
 
     Array = NDArray[Any]
 
@@ -57,8 +59,8 @@ def run(
 
     Returns: the result, or None where no kernel computes this and the reference must: another
         type of number than float32 and float64, an empty array, no llvmlite, a processor without
-        a target, or a factor that is not finite beside terms that the padding leaves out. Then
-        `out` may have been written to.
+        a target; seldom a factor that is not finite beside terms that the padding leaves out, in
+        many ways. Then `out` may have been written to.
     """
     if second.dtype != first.dtype or not first.size or not second.size:
         return None
@@ -106,7 +108,7 @@ def _make(
     program = plan_pass(bare, name, batch=batch, number=number, target=target, algorithm=algorithm)
     if program is None:
         return None
-    ready = Ready(name, bare, batch, np.dtype(number), Bound(program, target))
+    ready = Ready(name, bare, batch, number, Bound(program, target), target)
     return ready if bare is layer else _Padded(name, layer, ready)
 
 
@@ -150,11 +152,13 @@ class Ready:
     """A pass of a layer, compiled, for arrays of one batch and type."""
 
     def __init__(
-        self, name: Pass, layer: Convolution, batch: int, dtype: np.dtype[Any], bound: Bound
+        self, name: Pass, layer: Convolution, batch: int, number: str, bound: Bound, target: Target
     ) -> None:
         self.bound = bound
+        self._what = (name, layer, batch, number, target)
+        self._exact: list[Exact | None] = []  # made when it is needed, which is seldom
         self._shape = _shape(name, layer, batch)
-        self._dtype = dtype
+        self._dtype = np.dtype(number)
         # whether the window, the array that is read along taps, is the second operand
         self._swapped = name == "weight_gradient" and not layer.transposed
         # elements that no phase reaches are cleared, not computed, and have a bias all the same
@@ -171,13 +175,22 @@ class Ready:
         inner = bias if bias is None or (bias.ndim == 1 and self._takes_bias) else None
         window, factor = (second, first) if self._swapped else (first, second)
         if not self.bound.run(result, window, factor, inner if inner is None else plain(inner)):
-            return None
+            # A factor that is not finite beside absent terms; the bias is added afterwards.
+            program, inner = self._exact_program(), None
+            if program is None or not program.run(result, window, factor):
+                return None
         if bias is not inner and bias is not None:
             result += bias if bias.ndim > 1 else bias.reshape(self._per_filter)
         if out is None or direct:
             return result
         out[...] = result
         return out
+
+    def _exact_program(self) -> Exact | None:
+        with _lock.held:
+            if not self._exact:
+                self._exact.append(exact(*self._what))
+            return self._exact[0]
 
 
 class _Padded:
