@@ -53,18 +53,10 @@ def choose(
 ) -> Plan | None:
     """The plan with the fewest predicted cycles, of those whose workspace is within the bound.
 
-    Raises:
-        MemoryError: with the sizes, where none is.
+    Where none is, the one with the smallest workspace.
     """
-    plans = candidates(contraction, number, target, only)
-    if bound is None:
-        return min(plans, key=lambda plan: plan.cycles, default=None)
-    every = tuple(plans)
-    fitting = [plan for plan in every if plan.workspace(WORKERS) <= bound]
-    if every and not fitting:
-        least = min(plan.workspace(WORKERS) for plan in every)
-        raise MemoryError(
-            f"no plan fits into {bound:,} bytes of workspace; the smallest takes {least:,} "
-            f"on {WORKERS} processors: {contraction}; allow more with set_workspace_bound"
-        )
-    return min(fitting, key=lambda plan: plan.cycles, default=None)
+    every = tuple(candidates(contraction, number, target, only))
+    if bound is not None and every:
+        fitting = [plan for plan in every if plan.workspace(WORKERS) <= bound]
+        every = fitting or (min(every, key=lambda plan: plan.workspace(WORKERS)),)
+    return min(every, key=lambda plan: plan.cycles, default=None)

@@ -9,8 +9,8 @@ import numpy as np
 from convgrad.kernels.algorithms import choose
 from convgrad.kernels.bound import Bound
 from convgrad.kernels.layers import contractions
-from convgrad.kernels.memory import workspace_bound
-from convgrad.kernels.plan import Program
+from convgrad.kernels.memory import check_workspace, workspace_bound
+from convgrad.kernels.plan import WORKERS, Program
 from convgrad.kernels.regions import regions
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def exact(name: Pass, layer: Convolution, batch: int, number: str, target: Targe
             plan = choose(region.sum, number, target, bound=bound)
             if plan is None:
                 return None
+            check_workspace(plan.workspace(WORKERS), str(layer))
             program = Program((plan,), clear=False, bound=bound)
             parts.append((region, Bound(program, target)))
     return Exact(parts, sums[0], np.dtype(number))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SHARE = 1.5
 """Workspace that a pass may take, as a part of the bytes of its three arrays."""
 
-LEAST = WORKERS << 20
+LEAST = WORKERS << 22
 """What it may take in any case: a tiny layer's workspace is a few times its arrays."""
 
 _wish: list[int] = []
@@ -35,11 +35,24 @@ def bytes_allowed(arrays: int) -> int:
     return _wish[0] if _wish else max(LEAST, int(SHARE * arrays))
 
 
+def check_workspace(needed: int, what: str) -> None:
+    """Refuse more workspace than the user allows.
+
+    Raises:
+        MemoryError: with the sizes.
+    """
+    if _wish and needed > _wish[0]:
+        raise MemoryError(
+            f"no plan fits into {_wish[0]:,} bytes of workspace; the smallest takes {needed:,} "
+            f"on {WORKERS} processors: {what}; allow more with set_workspace_bound"
+        )
+
+
 def set_workspace_bound(size: int | None) -> None:
     """Set how many bytes of workspace a pass may take; the plan is chosen among those that fit.
 
     Args:
-        size: bytes, or None for 1.5 times the bytes of the pass's inputs and output, or 1 MiB for
+        size: bytes, or None for 1.5 times the bytes of the pass's inputs and output, or 4 MiB for
             each processor where that is more.
 
     Raises:

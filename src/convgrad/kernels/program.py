@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from convgrad.kernels import tuned
 from convgrad.kernels.algorithms import choose
 from convgrad.kernels.layers import contractions
-from convgrad.kernels.memory import workspace_bound
+from convgrad.kernels.memory import check_workspace, workspace_bound
 from convgrad.kernels.plan import WORKERS, Program
 
 if TYPE_CHECKING:
@@ -40,11 +40,12 @@ def plan_pass(
     Returns: None where no algorithm computes one of the sums.
 
     Raises:
-        MemoryError: with the sizes, where no plan's workspace is within the bound.
+        MemoryError: with the sizes, where no plan is within the bound that the user set.
     """
     sums = contractions(layer, batch, name)
     bound = min((workspace_bound(item, number) for item in sums), default=0)
     select = tuned.choose if algorithm is None else choose
+    program = Program((), clear=True)
     # Plans that fit one by one may be too much together, for they share their memory.
     for allowed in (bound, bound // 2):
         found = [select(item, number, target, algorithm, allowed) for item in sums]
@@ -53,7 +54,8 @@ def plan_pass(
             return None
         program = Program(plans, clear=_covered(sums) < _elements(layer, name, batch), bound=bound)
         if program.workspace(WORKERS) <= bound:
-            break
+            return program
+    check_workspace(program.workspace(WORKERS), str(layer))
     return program
 
 
