@@ -16,6 +16,7 @@ import pytest
 from oracle import passes
 from shapes import arrays, layer
 
+from convgrad import conv, conv_bias_grad, reference
 from convgrad.errors import ConvgradError
 from convgrad.kernels import (
     cache,
@@ -56,6 +57,31 @@ def test_concurrent_callers_get_their_own_results():
         )
 
     threads = [threading.Thread(target=call, args=(np.float32(n),)) for n in range(1, 6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_concurrent_callers_of_many_layers_share_nothing_that_they_see():
+    """New layers, seen layers, large results, bias gradients and `out=`, all at once."""
+    sizes = range(5, 17)
+    exact, wrong = {}, []
+    for size in sizes:
+        x, w, dz = arrays(layer((size, 300), 4, 6, 3, padding=1), 40)
+        exact[size] = (x, w, dz, reference.bias_gradient(dz, untied=False), conv(x, w, padding=1))
+
+    def call(turn):
+        for size in (*sizes, *sizes):
+            x, w, dz, db, z = exact[(size + turn - 5) % 12 + 5]
+            out = np.empty_like(dz) if turn % 2 else None
+            found = conv(x, w, padding=1, out=out)
+            if not np.array_equal(found, z) or not np.array_equal(conv_bias_grad(dz), db):
+                wrong.append((turn, size))
+
+    forget()
+    threads = [threading.Thread(target=call, args=(turn,)) for turn in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -116,6 +142,33 @@ def test_a_child_finds_locks_open_that_another_thread_held():
             with lock.held:
                 os._exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_while_another_thread_computes_leaves_the_child_all_it_needs():
+    x, w, dz = arrays(MADE, 4)
+    expected = passes(MADE, x, w, dz)[0]
+    stop = threading.Event()
+
+    def forever():
+        while not stop.is_set():
+            conv(x, w, padding=1)
+            conv_bias_grad(dz)
+
+    caller = threading.Thread(target=forever)
+    caller.start()
+    try:
+        for _ in range(5):
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(60)  # a child that hangs is a failure, not a wait for ever
+                right = np.array_equal(conv(x, w, padding=1), expected)
+                right &= np.array_equal(conv_bias_grad(dz), dz.sum(axis=(0, 2, 3)))
+                os._exit(7 if right else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    finally:
+        stop.set()
+        caller.join()
 
 
 def script(text, *, wait=True, **environment):
@@ -200,6 +253,35 @@ def test_an_interrupt_stops_between_two_calls_and_leaves_the_pool_usable():
         finally:
             process.kill()
     assert out == "True\n"
+
+
+def test_interrupts_at_any_moment_leave_everything_usable():
+    """A timer interrupts hundreds of calls; what comes after is right, and nothing is stuck."""
+    code, out, err = script(
+        """
+        import random, signal
+        import convgrad
+        right = run("forward", made, x, w)
+        small, w1 = np.ones((1, 1, 9), np.float32), np.ones((1, 1, 3), np.float32)
+        def interrupt(*_):
+            raise KeyboardInterrupt
+        signal.signal(signal.SIGALRM, interrupt)
+        random.seed(1)
+        caught = 0
+        for _ in range(400):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-3))
+                while True:
+                    convgrad.conv(small, w1)
+                    convgrad.conv_bias_grad(x)
+                    big = convgrad.conv(x, w, padding=1)
+            except KeyboardInterrupt:
+                caught += 1
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print(caught, bool((convgrad.conv(x, w, padding=1) == right).all()))
+        """
+    )
+    assert (code, out) == (0, "400 True\n"), err
 
 
 @pytest.fixture
