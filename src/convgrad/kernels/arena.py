@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -39,10 +39,16 @@ class Arena:
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
-        self.idle = 0
         self._lock = ForkLock()
-        self._sizes: list[int] = []  # of the free blocks, ascending
-        self._free: list[Block] = []
+        # An interrupt can fall between any two steps: one list that each step leaves whole, and a
+        # count that may be too large after one, but never too small.
+        self._free: list[tuple[int, int, Block]] = []  # size, a tie-break, and the block
+        self._most = 0
+
+    @property
+    def idle(self) -> int:
+        """Bytes that lie here."""
+        return sum(size for size, _, _ in self._free)
 
     def take(self, size: int) -> Block:
         """The smallest free block of at least so many bytes, or a new one.
@@ -51,10 +57,11 @@ class Arena:
             MemoryError: with the size, where there is no memory.
         """
         with self._lock.held:
-            place = bisect_left(self._sizes, size)
-            if place < len(self._sizes):
-                self.idle -= self._sizes.pop(place)
-                return self._free.pop(place)
+            place = bisect_left(self._free, (size,))
+            if place < len(self._free):
+                found, _, block = self._free.pop(place)
+                self._most -= found
+                return block
         try:
             # zeros: a lane that is computed in vain takes long over a denormal number
             return Block(np.zeros(size + ALIGN, np.uint8))
@@ -64,11 +71,10 @@ class Arena:
     def give(self, block: Block) -> None:
         """Return a block: kept, unless more than the bound would lie idle; small ones go first."""
         with self._lock.held:
-            place = bisect_left(self._sizes, block.size)
-            self._sizes.insert(place, block.size)
-            self._free.insert(place, block)
-            self.idle += block.size
-            self._shrink()
+            self._most += block.size
+            insort(self._free, (block.size, id(block), block))
+            if self._most > self.bound:
+                self._shrink()
 
     def restrict(self, bound: int) -> None:
         """Keep no more than so many bytes from now on."""
@@ -78,8 +84,8 @@ class Arena:
 
     def _shrink(self) -> None:
         while self.idle > self.bound:
-            self.idle -= self._sizes.pop(0)
             self._free.pop(0)
+        self._most = self.idle
 
     @contextmanager
     def borrow(self, size: int) -> Generator[int]:

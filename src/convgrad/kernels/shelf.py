@@ -6,10 +6,13 @@ and goes back to it: writing 100 MB then takes three times as long.
 
 from __future__ import annotations
 
+import weakref
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from convgrad.kernels.locks import ForkLock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,11 +30,8 @@ ALIGN = 64
 class _Lent:
     """What an array's memory belongs to: when the array and its views are gone, so is this."""
 
-    def __init__(
-        self, shelf: Shelf, memory: Memory, shape: Sequence[int], dtype: np.dtype[Any]
-    ) -> None:
+    def __init__(self, memory: Memory, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
         at = memory.ctypes.data
-        self._shelf, self._memory = shelf, memory
         self.__array_interface__ = {
             "version": 3,
             "shape": tuple(shape),
@@ -39,25 +39,34 @@ class _Lent:
             "data": (at + -at % ALIGN, False),
         }
 
-    def __del__(self) -> None:
-        self._shelf.give(self._memory)
+
+class _Loan(weakref.ref[_Lent]):
+    """Memory that is lent, kept alive until its array has ended."""
+
+    memory: Memory
 
 
 class Shelf:
-    """Memory without an array, by its size.
+    """Memory for results, as much as the bound allows, lent and idle together.
 
-    An array may end anywhere, even while another one is being made here. So there is no lock:
-    every change is one step of a list or a dictionary.
+    An array may end at any moment, even while another one is being made here, and an interrupt
+    that falls into a finaliser is lost. So an end only appends to a list, which is one step of
+    the interpreter's own, and the list is looked through when the next array is made.
     """
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
-        self._free: dict[int, list[Memory]] = {}
+        self._lock = ForkLock()
+        self._idle: list[Memory] = []
+        self._loans: dict[int, _Loan] = {}
+        self._ended: list[_Loan] = []
 
     @property
     def idle(self) -> int:
-        """Bytes that lie here."""
-        return sum(room * len(memories) for room, memories in list(self._free.items()))
+        """Bytes that lie here and belong to no array."""
+        with self._lock.held:
+            self._collect()
+            return sum(memory.size for memory in self._idle)
 
     def array(self, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
         """A new array, its entries not set."""
@@ -65,31 +74,46 @@ class Shelf:
         if size < LEAST:
             return np.empty(shape, dtype)
         room = _room(size)
-        try:
-            memory = self._free[room].pop()
-        except (KeyError, IndexError):
-            memory = np.empty(room, np.uint8)
-        return np.asarray(_Lent(self, memory, shape, dtype))
+        with self._lock.held:
+            self._collect()
+            memory = self._take(room)
+            if memory is None:
+                return np.empty(shape, dtype)
+            lent = _Lent(memory, shape, dtype)
+            loan = _Loan(lent, self._ended.append)
+            loan.memory = memory
+            self._loans[id(loan)] = loan
+        return np.asarray(lent)
 
-    def give(self, memory: Memory) -> None:
-        """Keep memory; where more than the bound would lie idle, small pieces go first."""
-        if memory.size <= self.bound:
-            self._free.setdefault(memory.size, []).append(memory)
-            self._shrink()
+    def _collect(self) -> None:
+        """Take back what is lent to arrays that have ended."""
+        while self._ended:
+            loan = self._ended.pop()
+            if self._loans.pop(id(loan), None) is not None:
+                self._idle.append(loan.memory)
+
+    def _take(self, room: int) -> Memory | None:
+        """Memory of this size, idle or new; None where the bound leaves no room for it."""
+        for place, memory in enumerate(self._idle):
+            if memory.size == room:
+                return self._idle.pop(place)
+        lent = sum(loan.memory.size for loan in self._loans.values())
+        if lent + room > self.bound:
+            return None
+        self._shrink(self.bound - lent - room)
+        return np.empty(room, np.uint8)
 
     def restrict(self, bound: int) -> None:
         """Keep no more than so many bytes from now on."""
-        self.bound = bound
-        self._shrink()
+        with self._lock.held:
+            self.bound = bound
+            self._collect()
+            self._shrink(bound)
 
-    def _shrink(self) -> None:
-        while self.idle > self.bound:
-            for room in sorted(self._free):
-                try:
-                    self._free[room].pop()
-                    break
-                except IndexError:
-                    continue
+    def _shrink(self, most: int) -> None:
+        """Give idle memory back to the system, the longest idle first, until so much is left."""
+        while sum(memory.size for memory in self._idle) > most:
+            self._idle.pop(0)
 
 
 def _room(size: int) -> int:
