@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convgrad.kernels.address import address
-from convgrad.kernels.algorithms import ALGORITHMS
+from convgrad.kernels.algorithms import ALGORITHMS, LEAN
 from convgrad.kernels.arena import WORKSPACE
 from convgrad.kernels.compile import load
 from convgrad.kernels.record import ARGUMENTS
@@ -38,7 +38,8 @@ def kernel_addresses(kernel: Kernel, target: Target) -> dict[str, int]:
     algorithm = ALGORITHMS[kernel.algorithm]
     tile = kernel.tile
     key = (target.name, kernel.algorithm, repr(tile))
-    return load(key, lambda: algorithm.text(tile), algorithm.functions)
+    lean = kernel.algorithm in LEAN
+    return load(key, lambda: algorithm.text(tile), algorithm.functions, lean=lean)
 
 
 _Words = c_int64 * (ARGUMENTS + 1)

@@ -54,7 +54,7 @@ def host_features() -> frozenset[str]:
     return frozenset(str(name) for name, present in features.items() if present)
 
 
-def _optimised(text: str, processor: str) -> Any:
+def _optimised(text: str, processor: str, *, lean: bool) -> Any:
     binding = _binding()
     module = binding.parse_assembly(text)
     module.verify()
@@ -64,18 +64,30 @@ def _optimised(text: str, processor: str) -> Any:
     tuning.loop_vectorization = False
     tuning.slp_vectorization = False
     builder = binding.create_pass_builder(_machine(processor), tuning)
-    builder.getModulePassManager().run(module, builder)
+    passes = builder.getModulePassManager()
+    if lean:
+        passes = binding.create_new_module_pass_manager()
+        passes.add_sroa_pass()
+        passes.add_simplify_cfg_pass()
+    passes.run(module, builder)
     return module
 
 
-def compile_object(text: str, processor: str) -> bytes:
-    """Object code of a module in LLVM's language."""
-    return bytes(_machine(processor).emit_object(_optimised(text, processor)))
+def compile_object(text: str, processor: str, lean: bool = False) -> bytes:
+    """Object code of a module in LLVM's language.
+
+    Args:
+        text: the module.
+        processor: its name for LLVM, or "host".
+        lean: put variables into registers and leave the rest as it is written: half the time, for
+            code whose loops hold nothing that could be taken out of them.
+    """
+    return bytes(_machine(processor).emit_object(_optimised(text, processor, lean=lean)))
 
 
-def assembly(text: str, processor: str) -> str:
+def assembly(text: str, processor: str, lean: bool = False) -> str:
     """The same as assembly, to be read."""
-    return str(_machine(processor).emit_assembly(_optimised(text, processor)))
+    return str(_machine(processor).emit_assembly(_optimised(text, processor, lean=lean)))
 
 
 def load_object(data: bytes, name: str, processor: str) -> int:
