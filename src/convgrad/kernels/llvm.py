@@ -14,6 +14,10 @@ _ENGINES: list[Any] = []
 """Engines own the code their functions live in: freeing one frees code that may still run."""
 
 
+LONG = 500
+"""Instructions of a function that is one unrolled tile, and not a loop that copies."""
+
+
 def is_available() -> bool:
     """Whether llvmlite is installed."""
     return importlib.util.find_spec("llvmlite") is not None
@@ -64,12 +68,16 @@ def _optimised(text: str, processor: str, *, lean: bool) -> Any:
     tuning.loop_vectorization = False
     tuning.slp_vectorization = False
     builder = binding.create_pass_builder(_machine(processor), tuning)
-    passes = builder.getModulePassManager()
-    if lean:
-        passes = binding.create_new_module_pass_manager()
-        passes.add_sroa_pass()
-        passes.add_simplify_cfg_pass()
-    passes.run(module, builder)
+    if not lean:
+        builder.getModulePassManager().run(module, builder)
+        return module
+    few, many = binding.create_new_function_pass_manager(), builder.getFunctionPassManager()
+    few.add_sroa_pass()
+    few.add_simplify_cfg_pass()
+    for function in module.functions:
+        if not function.is_declaration:
+            size = sum(1 for block in function.blocks for _ in block.instructions)
+            (few if size > LONG else many).run(function, builder)
     return module
 
 
@@ -79,8 +87,9 @@ def compile_object(text: str, processor: str, lean: bool = False) -> bytes:
     Args:
         text: the module.
         processor: its name for LLVM, or "host".
-        lean: put variables into registers and leave the rest as it is written: half the time, for
-            code whose loops hold nothing that could be taken out of them.
+        lean: only put the variables of long functions into registers, and leave the rest of them
+            as it is written: for tiles that are unrolled, and hold nothing that could be taken out
+            of their loops.
     """
     return bytes(_machine(processor).emit_object(_optimised(text, processor, lean=lean)))
 
