@@ -102,7 +102,7 @@ def test_a_layer_of_one_row_and_padding_has_three_regions_on_an_axis():
         slice(1, 8, 1),
         slice(8, 9, 1),
     ]
-    assert [region.sum.extent("t0") for region in found] == [2, 3, 2]
+    assert [region.sum.extent("t") for region in found] == [2, 3, 2]
     assert str(found[0].sum) == (
-        "z[n, g, k, o0] = sum(c < 1, t0 < 2) x[n, g, c, o0 + t0] * w[g, k, c, t0]"
+        "z[n, g, k, o] = sum(c < 1, t < 2) x[n, g, c, o + t] * w[g, k, c, t]"
     )
