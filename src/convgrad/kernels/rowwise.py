@@ -82,6 +82,8 @@ MOST_STRETCHES = 8
 """More would make the code long; layers that need them are left to `packed`."""
 BYTE = 0.03
 """Cycles for a byte that a task reads anew, or that goes through memory."""
+AHEAD = 4
+"""Channels of the factor that are asked for while one is packed."""
 PACK = 0.8
 """Cycles for a number of the factor that is packed."""
 
@@ -247,7 +249,15 @@ def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
         + code.integer("channel") * record["factor_channel"]
     )
     taps, how, ignored = record["taps"], record["turns"], code.array(INTEGER, 1)
+
+    def ask(c: Value) -> None:
+        # A few channels ahead: a short stretch each, which processors do not foresee.
+        ahead = source.at((c + AHEAD) * record["factor_channel"])
+        with code.loop(0, rows * taps, 64 // number.bytes) as j:
+            ahead.prefetch(j)
+
     with code.when(how.equals(0)), code.loop(0, channels) as c:
+        ask(c)
         for v in range(0, tile.width, tile.lanes):
             mask = code.lanes_between(0, rows - v, tile.lanes)
             value = source.at(c * record["factor_channel"]).masked(tile.lanes, mask, v)
@@ -256,6 +266,7 @@ def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
     with code.when(how.equals(1)):
         code.run(turn, to, source, row, rows, channels * taps, ignored)
     with code.when(how.equals(2)), code.loop(0, channels) as c:
+        ask(c)
         ends = to.at(c * taps * tile.width), source.at(c * record["factor_channel"])
         code.run(turn, *ends, row, rows, taps, ignored)
     given, bias = argument(code, arguments, BIAS, number.name), code.pointer("bias")
