@@ -234,9 +234,11 @@ def test_the_interpreter_ends_while_another_thread_computes():
 def test_an_interrupt_stops_between_two_calls_and_leaves_the_pool_usable():
     process = script(
         """
+        import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
         last = run("forward", made, x, w)
-        print('ready', flush=True)
         try:
+            print('ready', flush=True)
             while True:
                 last = run("forward", made, x, w)
         except KeyboardInterrupt:
