@@ -128,7 +128,7 @@ PUBLISHED = (
     Published(
         "notes on true convolution, weight gradient",
         r"\Delta k_{p}(u,v) = \sum_{i}\sum_{j} \Delta C_{p}(i,j)\, I(i-u,\,j-v)",
-        "dw", RIGHT, (), ZHANG,
+        "dw", UNDER, ("stride 1", "true convolution"), ZHANG,
     ),
     Published(
         "the same with the sign of a correlation",
