@@ -137,7 +137,8 @@ PUBLISHED = (
     ),
     Published(
         "one dimension",
-        r"\frac{\partial C}{\partial x_i} = \sum_{t=0}^{T-1} \frac{\partial C}{\partial y_{i-t}} w_t",
+        r"\frac{\partial C}{\partial x_i} = \sum_{t=0}^{T-1}"
+        r" \frac{\partial C}{\partial y_{i-t}} w_t",
         "dx", UNDER, ("stride 1", "no padding"),
     ),
     Published(
@@ -208,7 +209,8 @@ PUBLISHED = (
     ),
     Published(
         "the padding with the wrong sign",
-        r"\frac{\partial L}{\partial x_{c,i,j}} = \sum_{k,a,b} \delta_{k,i-p-a,j-p-b}\, w_{k,c,a,b}",
+        r"\frac{\partial L}{\partial x_{c,i,j}} ="
+        r" \sum_{k,a,b} \delta_{k,i-p-a,j-p-b}\, w_{k,c,a,b}",
         "dx", WRONG, ("i-a+p",),
     ),
     Published(

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, NoReturn
 
 from convgrad.algebra.affine import Affine
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def parse(text: str, *, zero_outside: bool = True, first: int = 0) -> Equation:
-    """Read an equation in index notation or LaTeX.
+    r"""Read an equation in index notation or LaTeX.
 
     Args:
         text: the equation; see the grammar at the head of this module.
@@ -54,7 +55,7 @@ def parse(text: str, *, zero_outside: bool = True, first: int = 0) -> Equation:
     >>> z = parse("z[n,k,i,j] = b[k] + sum(c,a,b) x[n,c,2*i+a-1,2*j+b-1] * w[k,c,a,b]")
     >>> print(z.terms[1].conditions[0])
     0 <= 2*i + a - 1 < X2
-    >>> print(parse(r"\\delta_m = \\sum_{a=1}^{T} \\delta^{l+1}_{m-a+1} w_a", first=1))
+    >>> print(parse(r"\delta_m = \sum_{a=1}^{T} \delta^{l+1}_{m-a+1} w_a", first=1))
     delta[m] = sum(a if 0 <= m - a < DELTA^L+10) delta^l+1[m-a] * w[a]
     >>> parse("z[i] = x[i")
     Traceback (most recent call last):
@@ -69,23 +70,23 @@ def parse(text: str, *, zero_outside: bool = True, first: int = 0) -> Equation:
 
 def read(text: str) -> Written:
     """The one equation of a text as it is written; see `read_all`."""
-    found = read_all(text)
-    if len(found) > 1:
+    first, *more = read_all(text)
+    if more:
         raise EquationError(
-            f"{len(found)} equations",
-            got="; ".join(str(f.left) for f in found),
+            f"{1 + len(more)} equations",
+            got="; ".join(str(f.left) for f in (first, *more)),
             expected="one",
             mend="read them one by one",
         )
-    return found[0]
+    return first
 
 
 def read_all(text: str) -> tuple[Written, ...]:
-    """Every equation of a text, as written: ranges and shapes are left open.
+    r"""Every equation of a text, as written: ranges and shapes are left open.
 
     Raises: ParseError: where the text is no equation, with the column.
 
-    >>> for equation in read_all(r"dw_t &= \\sum_o dz_o x_{o+t} \\\\ db &= \\sum_o dz_o"):
+    >>> for equation in read_all(r"dw_t &= \sum_o dz_o x_{o+t} \\ db &= \sum_o dz_o"):
     ...     print(equation)
     dw[t] = sum(o) dz[o] * x[o+t]
     db = sum(o) dz[o]
@@ -256,7 +257,7 @@ class _Reader:
         last = self.size() if self.takes("..") and not self.sees(")", "if", ",") else None
         return WrittenSum(name, first, last)
 
-    def condition(self) -> list[Condition]:
+    def condition(self) -> list[Condition]:  # noqa: RET503  (fail never returns)
         """A comparison, or a chain of them such as `0 <= i + p - s*o < T`."""
         column = self.now.column
         values = [self.affine()]
@@ -272,7 +273,7 @@ class _Reader:
         if not signs:
             self.fail("<= or % or ==")
         if set(signs) <= {"==", "="}:
-            return [Zero((a - b).numerator) for a, b in zip(values, values[1:], strict=False)]
+            return [Zero((a - b).numerator) for a, b in pairwise(values)]
         if len(signs) == 2 and all(sign[0] == signs[0][0] for sign in signs):
             low, value, high = values if signs[0][0] == "<" else values[::-1]
             below, above = signs if signs[0][0] == "<" else signs[::-1]

@@ -3,11 +3,11 @@ r"""LaTeX as people write it, turned into the tokens of index notation.
     \delta^{l}_{m} = \sum_{a=0}^{T-1} \delta^{l+1}_{m-a} w_a    delta^l[m] = sum(a=0..T-1) ...
     \frac{\partial J}{\partial x_{n,c}}                         dx[n,c]
     \bar{x}_i,  \Delta k_p(u,v)                                 dx[i],  dk[p,u,v]
-    V_{j,(m-1)\times s+k},  w_{abc},  w_{\frac{i-a}{s}}         V[j,(m-1)*s+k], w[a,b,c], w[(i-a)/(s)]
+    V_{j,(m-1)\times s+k},  w_{abc},  w_{\frac{i-a}{s}}         V[j,(m-1)*s+k], w[a,b,c], w[(i-a)/s]
     A \star B,  A \ast B                                        the sums that they stand for
 
-Spacing, sizes of brackets, numbers and labels of equations say nothing and are skipped. The columns of
-the tokens are those of the LaTeX, so an error points into what was typed.
+Spacing, sizes of brackets, numbers and labels of equations say nothing and are skipped. The columns
+of the tokens are those of the LaTeX, so an error points into what was typed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,20 @@ _LEXEME = re.compile(
     re.DOTALL,
 )
 _SILENT = frozenset(
-    "left right big Big bigg Bigg bigl bigr Bigl Bigr displaystyle textstyle limits nolimits quad qquad"  # noqa: E501
-    " nonumber notag hspace , ; : ! | % mathstrut , ".split()
-)
+    {
+        "left", "right", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr",
+        "displaystyle", "textstyle", "limits", "nolimits", "quad", "qquad", "nonumber", "notag",
+        "hspace", "mathstrut",
+    }
+)  # fmt: skip
 _SILENT_WITH_ARGUMENT = frozenset({"label", "tag", "begin", "end", "ref", "eqref", "vphantom"})
 _STYLES = frozenset(
-    "mathbf boldsymbol mathsf mathrm mathcal mathbb mathit text textbf textrm textsf textit operatorname"  # noqa: E501
-    " vec bm hat tilde mathop underline".split()
-)
+    {
+        "mathbf", "boldsymbol", "mathsf", "mathrm", "mathcal", "mathbb", "mathit", "text", "textbf",
+        "textrm", "textsf", "textit", "operatorname", "vec", "bm", "hat", "tilde", "mathop",
+        "underline",
+    }
+)  # fmt: skip
 _ADJOINTS = frozenset({"bar", "overline", "Delta", "nabla"})
 _SIGNS = {
     "δ": "delta", "θ": "theta", "ω": "omega", "∂": "partial", "∑": "sum", "Σ": "sum", "·": "cdot",
@@ -111,7 +117,7 @@ def _lexemes(text: str) -> Iterator[_Lexeme]:
     raw: list[_Lexeme] = []
     for match in _LEXEME.finditer(text):
         kind = match.lastgroup or ""
-        found, column = match[kind], match.start() + 1
+        found, column = match[kind] or "", match.start() + 1
         if kind == "command" and not found.isalpha():
             if found == "\\":
                 raw.append(_Lexeme("command", "newline", column))
@@ -230,8 +236,8 @@ class _Translator:
     def __init__(self, text: str, lexemes: list[_Lexeme]) -> None:
         self._text = text
         self._all = lexemes
-        self._now = lexemes
-        self._at = 0
+        self._now: list[_Lexeme] = lexemes
+        self._at: int = 0
         self._notes: dict[str, None] = {}
         self._rounded = False
         self._operation = ""
@@ -260,7 +266,7 @@ class _Translator:
                 len(side) > 2
                 and side[0].is_command("frac", "dfrac", "tfrac")
                 and side[2].is_command("partial")
-            ):  # noqa: E501
+            ):
                 chosen = side
                 break
         self._enter(chosen)
@@ -307,11 +313,11 @@ class _Translator:
             lexeme.is_command(*_PRODUCTS)
             or lexeme.text in "()[]{},*"
             or lexeme.is_command("lbrace", "rbrace")
-        ):  # noqa: E501
+        ):
             self._at += 1
         elif lexeme.kind == "number" or (
             lexeme.is_command("frac", "tfrac", "dfrac") and not self._is_derivative()
-        ):  # noqa: E501
+        ):
             term.coefficient += self._coefficient()
         else:
             found = self._access()
@@ -365,7 +371,7 @@ class _Translator:
         term.conditions += [self._condition(c) for c in conditions if c]
 
     def _summed(self, part: list[_Lexeme], last: list[Token]) -> list[list[Token]]:
-        """`m`, `m=0`, `m \\in I`, `0 \\le m < M`, or `ij` for two indices."""
+        r"""`m`, `m=0`, `m \in I`, `0 \le m < M`, or `ij` for two indices."""
         sides = _split(part, "=", "in", *_COMPARE, "<", "<=", ">", ">=")
         if len(sides) == 3:
             (name,) = self._names(sides[1])
@@ -439,7 +445,7 @@ class _Translator:
         if lexeme.is_command("partial"):  # \partial J / \partial x
             slash = next(
                 (i for i in range(self._at, len(self._now)) if self._now[i].text == "/"), None
-            )  # noqa: E501
+            )
             if slash is None:
                 self._fail("a fraction such as \\partial J / \\partial x")
             self._at = slash + 1
@@ -537,14 +543,14 @@ class _Translator:
             if (
                 self._now[self._at].text not in {"'", "^", "_", "{", "}", "prime"}
                 and self._now[self._at].kind != "word"
-            ):  # noqa: E501
+            ):
                 break
             self._at += 1
         if self._sees("("):
             self._at = _closing(self._now, self._at) + 1
         self._notes[
             "the derivative of the activation was read as a factor outside the convolution"
-        ] = None  # noqa: E501
+        ] = None
         del lexeme
         return []
 
@@ -570,7 +576,7 @@ class _Translator:
                 lexeme.text == "{"
                 and self._now[self._at + 1 : self._at + 2]
                 and self._now[self._at + 1].text == "}"
-            ):  # noqa: E501
+            ):
                 self._at += 2
             else:
                 break
@@ -726,7 +732,7 @@ def _compares(lexemes: Sequence[_Lexeme]) -> bool:
 
 
 def _is_condition(part: list[_Lexeme]) -> bool:
-    """`m = 0` and `0 \\le m < M` are ranges of a name, everything longer is a condition."""
+    r"""`m = 0` and `0 \le m < M` are ranges of a name, everything longer is a condition."""
     if any(lexeme.text in {"mid", "|"} for lexeme in part):
         return True
     sides = _split(part, "=", *_COMPARE, "<", "<=", ">", ">=")
@@ -833,7 +839,7 @@ def _with(tokens: list[Token], subscripts: list[str]) -> list[Token]:
             *_joined([*([old] if old else []), *new], ","),
             Token("sign", "]", name.column),
         ]
-    )  # noqa: E501
+    )
     return [*tokens[:2], *out, tokens[-1]] if turned else out
 
 

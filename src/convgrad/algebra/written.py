@@ -1,14 +1,13 @@
 """An equation as someone wrote it: read, but without ranges and shapes.
 
-What stands on the page leaves open what the algebra needs: what an index runs over, whether counting
-starts at 0 or 1, how large a tensor is. `Written` keeps the page; `parse` fills the gaps by its own
-rules, the checker of equations by what a backward pass must be.
+What stands on the page leaves open what the algebra needs: what an index runs over, whether
+counting starts at 0 or 1, how large a tensor is. `Written` keeps the page; `parse` fills the gaps
+by its own rules, the checker of equations by what a backward pass must be.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from convgrad.algebra.affine import Affine
@@ -17,6 +16,7 @@ from convgrad.algebra.polynomial import ONE, ZERO, Polynomial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from fractions import Fraction
 
     from convgrad.algebra.expression import Condition
 
@@ -144,8 +144,8 @@ def _condition(condition: Condition) -> str:
 class Origins:
     """Where the counting starts on a page: for every index, and for every axis of every tensor.
 
-    An index i that runs from f is f + i counted from 0, and a subscript e on an axis that starts at f
-    is e - f.
+    An index i that runs from f is f + i counted from 0, and a subscript e on an axis that starts at
+    f is e - f.
     """
 
     base: Polynomial

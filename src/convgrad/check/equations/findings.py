@@ -56,15 +56,14 @@ def same_letters(reading: Reading) -> Finding | None:
     for letter, (first, second) in pairs.items():
         a, b = factors.get(first), factors.get(second)
         one, two = (a.at(letter) if a else None), (b.at(letter) if b else None)
-        if a is None or b is None or (one is None and two is None):
+        if a is None or b is None or one is two is None:
             continue
         if one is None or two is None:
             lacks, has = (a, b) if one is None else (b, a)
             return _lone(reading, letter, lacks, has)
         if one != two:
-            changed = reading.other if reading.other in {a, b} else b if b is reading.error else a
-            if changed is None or changed is reading.left:
-                changed = reading.error
+            changed = reading.other if reading.other in {a, b} else reading.error
+            changed = changed or reading.error
             value = two if changed is a else one
             right.setdefault(changed.role, {})[letter] = value
     for role, changes in right.items():

@@ -1,8 +1,8 @@
 """The verdict on an equation: right, right under a condition, or wrong at a subscript.
 
-The algebra decides: samples, channels and filters are the same letter on both sides, the positions of
-every axis satisfy the relation of a layer, and every index that the left side lacks is summed once.
-Ranges are proved by exact evaluation.
+The algebra decides: samples, channels and filters are the same letter on both sides, the positions
+of every axis satisfy the relation of a layer, and every index that the left side lacks is summed
+once. Ranges are proved by exact evaluation.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def check_equations(text: str, forward: str | None = None) -> tuple[EquationRepo
 
 @dataclass(frozen=True)
 class Forward:
-    """What a given forward pass says: names, axes of the kernel, the layer, where counting starts."""
+    """What a given forward pass says: names, axes of the kernel, layer, start of counting."""
 
     roles: Mapping[str, str]
     kernel: str
@@ -203,9 +203,10 @@ def _reading(
 ) -> Reading:
     target = {"dx": "x", "dw": "w", "db": "b"}[which]
     every = {**roles, written.left.name: target}
+    given: Mapping[tuple[str, int], Polynomial] = forward.starts if forward else {}
     starts = {
         (name, axis): start
-        for (role, axis), start in (forward.starts if forward else {}).items()
+        for (role, axis), start in given.items()
         for name, own in every.items()
         if own == role
     }
@@ -346,7 +347,7 @@ def _impossible(found: Layer, known: Layer | None, *, explicit: bool) -> bool:
 
 
 def _is_size_less_one(padding: Polynomial) -> bool:
-    """k - 1 for a kernel of k taps: the error is padded for a full correlation."""
+    """Whether it is k - 1 for a kernel of k taps: the error is padded for a full correlation."""
     more = padding + 1
     return len(more.terms) == 1 and len(more.letters) == 1 and str(more) in more.letters
 
@@ -364,7 +365,7 @@ def _misplaced(reading: Reading, forward: Forward | None, found: Layer | None) -
         i, o, t = x.at(letter), z.at(letter), w.at(letter)
         if i is None or o is None or t is None:
             continue
-        own = [form for form in (i, o, t)]
+        own = [i, o, t]
         layer = meant([f for f in forms if f is not None and set(f.letters) <= _letters(own)])
         layer = forward.layers.get(letter, layer) if forward else layer
         right = {"x": layer.input(o, t), "z": layer.output(i, t), "w": layer.tap(i, o)}
@@ -465,7 +466,7 @@ def _conditions(
     if shown is False:
         return replace(
             report,
-            reason="the subscripts are right, but the ranges of the sums leave products out or add some",
+            reason="the subscripts are right, but the ranges leave products out or add some",
             notes=(*report.notes, "found by exact evaluation on a small layer"),
         )
     if shown is None and (reading.term.conditions or any(i.last for i in reading.term.sums)):

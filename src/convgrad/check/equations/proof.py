@@ -1,8 +1,8 @@
 """The proof by evaluation: an equation with its ranges, on integers, against the derived gradient.
 
-The relation of the subscripts says nothing about ranges that someone wrote under a sum. They are put
-to the test: the written equation becomes one of the algebra, its letters get the values of a layer,
-and both sides are evaluated exactly.
+The relation of the subscripts says nothing about ranges that someone wrote under a sum. They are
+put to the test: the written equation becomes one of the algebra, its letters get the values of a
+layer, and both sides are evaluated exactly.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _taps(reading: Reading) -> Sizes:
         i.name: i.last - i.first + 1
         for i in reading.term.sums
         if i.first is not None and i.last is not None
-    }  # noqa: E501
+    }
     for letter, subscript in weights.pairs() if weights else ():
         number = stated[subscript.plain].number if subscript.plain in stated else None
         if letter in found and number is not None and 0 < number < min(INPUT.values()):

@@ -1,8 +1,8 @@
 """What the letters of a written equation stand for: its gradient, its tensors, their axes.
 
-A backward pass is one product of two of the three tensors x, w, dz, or a sum of dz alone. Names tell
-which is which; the place of a subscript and what stands in it tell which axis it is. Positions move
-(i + p - t) and samples, channels and filters do not.
+A backward pass is one product of two of the three tensors x, w, dz, or a sum of dz alone. Names
+tell which is which; the place of a subscript and what stands in it tell which axis it is. Positions
+move (i + p - t) and samples, channels and filters do not.
 """
 
 from __future__ import annotations
@@ -108,11 +108,8 @@ class Reading:
 
     def written_with(self, old: Factor, new: Factor) -> str:
         """The equation in the counting of the page, with one tensor read elsewhere."""
-        parts: list[str] = []
-        for factor in (self.left, self.error, self.other):
-            if factor is not None:
-                parts.append(self.on_the_page(new if factor == old else factor))
-        left, *product = parts
+        factors = [f for f in (self.left, self.error, self.other) if f is not None]
+        left, *product = (self.on_the_page(new if f == old else f) for f in factors)
         if self.term.accesses[0].name != self.error.access.name:
             product.reverse()
         names = ", ".join(self.sums)
@@ -220,10 +217,8 @@ def axes_of(access: WrittenAccess, role: Role, moves: frozenset[str], count: int
         letters[place] = letter
     channel = {"x": "C", "z": "K"}.get(role, "")
     last = bool(places) and bool(others) and others[0] > places[-1]
-    if role == "w":
-        pair = "CK" if last else "KC"
-    else:
-        pair = channel + "N" if last else "N" + channel
+    first, second = ("K", "C") if role == "w" else ("N", channel)
+    pair = second + first if last else first + second
     chosen = pair if len(others) == 2 else channel or "?"
     for place, letter in zip(others, chosen, strict=False):
         letters[place] = letter
