@@ -566,8 +566,10 @@ MISTAKES: tuple[Mistake, ...] = (
         "Sum over all filters.",
         "sum over k",
         (
-            *r.always(lambda nest: _without(nest, last=True), "last"),
-            *r.always(lambda nest: _without(nest, last=False), "first"),
+            *r.always(r.without_filter(-1, lone=True), "last"),
+            *r.always(r.without_filter(0, lone=True), "first"),
+            *r.always(r.without_filter(-1, lone=False), "last of several"),
+            *r.always(r.without_filter(0, lone=False), "first of several"),
         ),
         source=r"range\(",
     ),
@@ -597,15 +599,6 @@ MISTAKES: tuple[Mistake, ...] = (
         source=r"reshape|transpose|swapaxes",
     ),  # 3 of 79
 )
-
-
-def _without(nest: Nest, *, last: bool) -> Nest:
-    from dataclasses import replace
-
-    dz = nest.dz.copy()
-    if nest.sizes.filters > 1:
-        dz[:, -1 if last else 0] = 0
-    return replace(nest, dz=dz)
 
 
 # Mistakes that two runs or a look at the arguments show, and that no rewriting is needed for.
