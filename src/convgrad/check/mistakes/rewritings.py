@@ -59,9 +59,11 @@ def on(axes: tuple[int, ...], change: Callable[[Nest, int], Nest]) -> Rewrite:
     return rewrite
 
 
-def on_each(change: Callable[[Nest, int], Nest]) -> tuple[tuple[str, Rewrite], ...]:
+def on_each(
+    change: Callable[[Nest, int], Nest], before: str = ""
+) -> tuple[tuple[str, Rewrite], ...]:
     """The change on both axes, on the height alone, on the width alone."""
-    return tuple((word, on(axes, change)) for word, axes in AXES)
+    return tuple((before + word, on(axes, change)) for word, axes in AXES)
 
 
 def always(

@@ -520,7 +520,10 @@ MISTAKES: tuple[Mistake, ...] = (
         "The offset of the group is missing: every group uses the channels of the first.",
         "Move by g·C/groups channels.",
         "c inside group g",
-        (*r.always(r.group_offset_missing_in_input), *r.result(r.group_offset_missing_in_result)),
+        (
+            *r.always(r.group_offset_missing_in_input, "input"),
+            *r.result(r.group_offset_missing_in_result, "result"),
+        ),
         source=r"\[.*:",
     ),
     Mistake(
@@ -529,7 +532,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The dilation is off by one (dilation 1 means no gaps).",
         "Taps lie d positions apart.",
         "d·t",
-        (*r.on_each(r.dilation_by(-1)), *r.on_each(r.dilation_by(1))),
+        (*r.on_each(r.dilation_by(-1)), *r.on_each(r.dilation_by(1), "one more, ")),
         source=r"dilat",
     ),
     Mistake(
