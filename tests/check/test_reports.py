@@ -16,7 +16,8 @@ from convgrad.check.checker import check_file
 from convgrad.check.forms.data import as_data
 from convgrad.check.forms.junit import write_junit
 from convgrad.check.forms.lesson import MISSED, write_lesson
-from convgrad.check.forms.page import draw_difference, write_page
+from convgrad.check.forms.page import write_page
+from convgrad.check.forms.picture import draw_difference
 from convgrad.check.forms.text import write_text
 from convgrad.check.mistakes.table import BY_NAME
 from convgrad.cli import check

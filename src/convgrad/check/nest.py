@@ -160,6 +160,7 @@ class Nest:
         return self.probe.sizes
 
 
+@lru_cache(maxsize=2048)
 def triples(place: Affine, end: str, outputs: int, taps: int, padded: int) -> Array:
     """The delta of a subscript and a position as a table over (output, tap, position).
 
@@ -173,8 +174,9 @@ def triples(place: Affine, end: str, outputs: int, taps: int, padded: int) -> Ar
     return (steps[0] * o + steps[1] * t + numeric(place.constant) == p).astype(float)
 
 
+@lru_cache(maxsize=256)
 def nest_of(which: Pass, probe: Probe) -> Nest:
-    """The pass as it should be."""
+    """The pass as it should be; kept, because thousands of rewritings start from it."""
     s = probe.sizes
     per_group = s.channels // s.groups
     group = np.arange(s.filters) // (s.filters // s.groups)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
-from convgrad.check.forms.words import LABELS, MARKS, headline, numbers, summary
+from convgrad.check.forms.words import (
+    LABELS,
+    MARKS,
+    computes,
+    drawn,
+    headline,
+    numbers,
+    summary,
+)
+from convgrad.check.mistakes.equations import right_equation
 from convgrad.check.nest import PASSES
-from convgrad.check.report import BAD, EQUATIONS
+from convgrad.check.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
+    from convgrad.algebra.expression import Equation
     from convgrad.check.nest import Pass
     from convgrad.check.report import Counterexample, FileReport, PassReport
 
+WIDTH = 80
 STYLES = {
     "right": "green",
     "right up to a convention": "cyan",
@@ -60,8 +71,11 @@ def _write_pass(report: PassReport, console: Console) -> None:
         console.print(f"      mend: {mistake.remedy}", style="green")
         if mistake.term:
             console.print(f"      term of the equation: {mistake.term}")
+        equation = computes(mistake)
+        if equation is not None:
+            _write_equation("it computes", equation, console)
     for which in _wrong(report):
-        console.print(f"      right: {EQUATIONS[which]}", style="green")
+        _write_equation(f"right for {which}", right_equation(which), console, style="green")
     if any(v == "unexplained" for v in report.verdicts.values()):
         console.print("\n    No known mistake, and no pair of them, gives these numbers.")
     if report.failure and not report.is_right:
@@ -74,6 +88,12 @@ def _write_pass(report: PassReport, console: Console) -> None:
     for note in report.notes:
         console.print(f"      note: {note}", style="dim")
     console.print()
+
+
+def _write_equation(label: str, equation: Equation, console: Console, style: str = "") -> None:
+    console.print(f"      {label}:", style=style)
+    for line in drawn(equation, WIDTH - 10).splitlines():
+        console.print(" " * 10 + line, style=style)
 
 
 def _wrong(report: PassReport) -> list[Pass]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convgrad.check.mistakes.equations import computed
 from convgrad.check.nest import PASSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convgrad.algebra.expression import Equation
     from convgrad.check.nest import Array, Pass
-    from convgrad.check.report import FileReport, PassReport
+    from convgrad.check.report import FileReport, FoundMistake, PassReport
 
 MARKS = {
     "right": "✓",
@@ -21,6 +23,20 @@ MARKS = {
     "unexplained": "?",
 }
 LABELS: dict[Pass, str] = {"forward": "forward", "dx": "dx", "dw": "dw", "db": "db"}
+
+
+def drawn(equation: Equation, width: int) -> str:
+    """An equation as people write it, on a few lines of text."""
+    from convgrad.notation.compose import compose
+    from convgrad.notation.unicode import unicode
+
+    return unicode(compose(equation), width)
+
+
+def computes(mistake: FoundMistake) -> Equation | None:
+    """What code with a mistake computes instead, where it is an index equation."""
+    which = next((p for p in PASSES if p == mistake.gradient), None)
+    return computed(mistake.name, which, mistake.detail) if which else None
 
 
 def numbers(array: Array, limit: int = 40) -> str:

@@ -33,6 +33,7 @@ from convgrad.convolution import Convolution
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from convgrad.algebra.differentiate import Step
     from convgrad.algebra.polynomial import Size
     from convgrad.check.nest import Pass
 
@@ -51,6 +52,14 @@ def right_equation(which: Pass, *, rank: int = 1, groups: int = 1) -> Equation:
     if which == "forward":
         return derived.forward[-1]
     return derived.gradients[which][-1]
+
+
+@lru_cache(maxsize=8)
+def derivation_of(which: Pass) -> tuple[Step, ...]:
+    """The steps from the forward pass to a gradient; of the forward pass the pass itself."""
+    derived = passes(Convolution(9, 2, 3, kernel=2), symbolic=True)
+    found = {"dx": derived.dx[-1], "dw": derived.dw, "db": derived.db}.get(which) or derived.dw
+    return found.steps[:1] if which == "forward" else found.steps
 
 
 def computed(name: str, which: Pass, word: str = "") -> Equation | None:
