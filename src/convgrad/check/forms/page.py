@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from convgrad.check.forms.picture import draw_difference
-from convgrad.check.forms.words import MARKS, computes, numbers, summary
+from convgrad.check.forms.words import MARKS, computes, numbers, short_paths, summary, together
 from convgrad.check.mistakes.equations import right_equation
 from convgrad.check.nest import PASSES
 from convgrad.check.report import BAD
@@ -27,9 +27,10 @@ td, th { padding: .2rem .7rem; text-align: left; border-bottom: 1px solid #8884;
 .mild { color: var(--mild); } .none { opacity: .6; }
 .mistake { border-left: 4px solid var(--bad); padding: .2rem 1rem; margin: 1rem 0; }
 pre { overflow-x: auto; padding: .6rem; border: 1px solid #8884; font-size: .85rem; }
-figure { margin: 1rem 0; } .scroll { overflow-x: auto; } figcaption { font-size: .9rem; opacity: .8; }
+figure { margin: 1rem 0; } .scroll { overflow-x: auto; }
+figcaption { font-size: .9rem; opacity: .8; }
 code { font-family: ui-monospace, monospace; } math { font-size: 1.1rem; margin: .3rem 0; }
-math[display="block"] { text-align: left; } .formula { overflow-x: auto; padding: .2rem 0; }
+math[display="block"] { width: fit-content; margin-left: 0; } .formula { overflow-x: auto; padding: .2rem 0; }
 .label { font-size: .85rem; opacity: .75; margin: .6rem 0 0; }
 .planes { display: flex; flex-wrap: wrap; gap: 1rem; } .plane { max-width: 100%; }
 .plane p { margin: 0 0 .2rem 22px; font-size: .85rem; font-style: italic; }
@@ -40,6 +41,7 @@ math[display="block"] { text-align: left; } .formula { overflow-x: auto; padding
 .wrong path { stroke: var(--bad); stroke-width: 1; opacity: .5; } .wrong text { font-weight: 700; }
 .wrong .want { font-weight: 400; fill: var(--good); }
 .legend { columns: 2 14rem; font-size: .9rem; padding-left: 1.2rem; }
+@media (max-width: 40rem) { td, th { padding: .2rem .3rem; font-size: .9rem; } }
 """
 
 LEGEND = (
@@ -65,14 +67,15 @@ def write_page(reports: Sequence[FileReport]) -> str:
 
 def _contents(reports: Sequence[FileReport]) -> str:
     """A table of all passes where there are several, each row a link."""
-    rows = [(n, report, checked) for n, report in enumerate(reports) for checked in report.passes]
+    names = short_paths([report.path for report in reports])
+    rows = [(n, checked) for n, report in enumerate(reports) for checked in report.passes]
     if len(rows) < 2:
         return ""
     body = "".join(
-        f'<tr><td><a href="#file-{n}">{escape(report.path)}</a></td><td>{escape(checked.name)}</td>'
+        f'<tr><td><a href="#file-{n}">{escape(names[n])}</a></td><td>{escape(checked.name)}</td>'
         + "".join(_cell(checked.verdicts.get(p, "not computed")) for p in PASSES)
         + f"<td>{escape(', '.join(dict.fromkeys(m.name for m in checked.mistakes)))}</td></tr>"
-        for n, report, checked in rows
+        for n, checked in rows
     )
     heads = "".join(
         f'<th scope="col">{word}</th>' for word in ("file", "pass", *PASSES, "mistakes")
@@ -109,7 +112,7 @@ def _pass(report: PassReport) -> str:
         f'<div class="scroll"><table><thead><tr><th scope="col">feature</th>{heads}</tr></thead>'
         f'<tbody><tr><th scope="row">verdict</th>{whole}</tr>{rows}</tbody></table></div>'
     )
-    mistakes = "".join(_mistake(m) for m in report.mistakes)
+    mistakes = "".join(map(_mistake, together(report.mistakes)))
     equations = "".join(
         _formula(f"{p} as it is derived", right_equation(p))
         for p in PASSES
@@ -129,13 +132,20 @@ def _pass(report: PassReport) -> str:
     )
 
 
-def _mistake(mistake: FoundMistake) -> str:
-    equation = computes(mistake)
-    wrong = _formula("the code computes", equation) if equation else ""
+def _mistake(same: Sequence[FoundMistake]) -> str:
+    """One mistake, in all the gradients in which it was found."""
+    mistake = same[0]
     term = f"<br>term of the equation: <code>{escape(mistake.term)}</code>" if mistake.term else ""
+    wrong = "".join(
+        _formula(f"for {m.gradient} the code computes", equation)
+        for m in same
+        if (equation := computes(m)) is not None
+    )
+    gradients = ", ".join(dict.fromkeys(m.gradient for m in same))
+    places = ", ".join(dict.fromkeys(m.place for m in same if m.place))
     return (
-        f'<div class="mistake"><p><strong>{escape(mistake.gradient)}: {escape(mistake.name)}</strong>'
-        f" {escape(mistake.place)}<br>{escape(mistake.sentence)}<br>"
+        f'<div class="mistake"><p><strong>{escape(gradients)}: {escape(mistake.name)}</strong>'
+        f" {escape(places)}<br>{escape(mistake.sentence)}<br>"
         f"<em>{escape(mistake.remedy)}</em>{term}</p>{wrong}</div>"
     )
 
@@ -145,7 +155,8 @@ def _formula(label: str, equation: Equation) -> str:
     from convgrad.notation.compose import compose
     from convgrad.notation.mathml import mathml
 
-    return f'<p class="label">{escape(label)}</p><div class="formula">{mathml(compose(equation))}</div>'
+    formula = mathml(compose(equation))
+    return f'<p class="label">{escape(label)}</p><div class="formula">{formula}</div>'
 
 
 def _cell(verdict: str, *, words: bool = False) -> str:

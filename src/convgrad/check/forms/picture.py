@@ -21,7 +21,8 @@ def draw_difference(expected: Array, actual: Array, name: str) -> str:
     """One grid for every plane of the gradient; a wrong entry is red, struck and says both numbers.
 
     Args:
-        expected, actual: arrays of one shape.
+        expected: what is right.
+        actual: what came out, of the same shape.
         name: of the gradient, which names the axes.
     Returns: a figure in HTML.
     """
@@ -39,9 +40,10 @@ def draw_difference(expected: Array, actual: Array, name: str) -> str:
     left_out = len(right) - len(order)
     more = f" {left_out} more planes are not drawn." if left_out else ""
     return (
-        f'<figure class="difference" aria-label="{escape(label)}"><div class="planes">{planes}</div>'
-        f"<figcaption>{escape(label)}. Red with a stroke: wrong, with the number that came out above"
-        f" and the one that belongs there below. Green: right.{more}</figcaption></figure>"
+        f'<figure class="difference" aria-label="{escape(label)}">'
+        f'<div class="planes">{planes}</div>'
+        f"<figcaption>{escape(label)}. Red with a stroke: wrong, with the number that came out"
+        f" above and the one that belongs there below. Green: right.{more}</figcaption></figure>"
     )
 
 

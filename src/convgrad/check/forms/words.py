@@ -39,6 +39,27 @@ def computes(mistake: FoundMistake) -> Equation | None:
     return computed(mistake.name, which, mistake.detail) if which else None
 
 
+def together(mistakes: Sequence[FoundMistake]) -> list[list[FoundMistake]]:
+    """The mistakes by name: one that shows in several gradients is one mistake."""
+    found: dict[str, list[FoundMistake]] = {}
+    for mistake in mistakes:
+        found.setdefault(mistake.name, []).append(mistake)
+    return list(found.values())
+
+
+def short_paths(paths: Sequence[str]) -> list[str]:
+    """Paths without the folder that all of them share.
+
+    >>> short_paths(["hw/ada/conv.py", "hw/bob/conv.py"])
+    ['ada/conv.py', 'bob/conv.py']
+    """
+    parts = [path.split("/") for path in paths]
+    shared = 0
+    while all(len(p) > shared + 1 and p[shared] == parts[0][shared] for p in parts):
+        shared += 1
+    return ["/".join(p[shared:]) for p in parts]
+
+
 def numbers(array: Array, limit: int = 40) -> str:
     """An array on a few lines, cut where it is large."""
     import numpy as np
