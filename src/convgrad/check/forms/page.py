@@ -30,7 +30,8 @@ pre { overflow-x: auto; padding: .6rem; border: 1px solid #8884; font-size: .85r
 figure { margin: 1rem 0; } .scroll { overflow-x: auto; }
 figcaption { font-size: .9rem; opacity: .8; }
 code { font-family: ui-monospace, monospace; } math { font-size: 1.1rem; margin: .3rem 0; }
-math[display="block"] { width: fit-content; margin-left: 0; } .formula { overflow-x: auto; padding: .2rem 0; }
+math[display="block"] { width: fit-content; margin-left: 0; }
+.formula { overflow-x: auto; padding: .2rem 0; }
 .label { font-size: .85rem; opacity: .75; margin: .6rem 0 0; }
 .planes { display: flex; flex-wrap: wrap; gap: 1rem; } .plane { max-width: 100%; }
 .plane p { margin: 0 0 .2rem 22px; font-size: .85rem; font-style: italic; }

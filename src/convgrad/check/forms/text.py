@@ -78,7 +78,7 @@ def _write_pass(report: PassReport, console: Console) -> None:
         _write_counterexample(report.counterexample, console)
     console.print("\n    understood as", style="dim")
     for name, words in report.conventions.items():
-        first, *rest = wrap(words, WIDTH - 18) or [""]
+        first, *rest = wrap(words, WIDTH - 20) or [""]
         console.print(f"      {name:<12}{first}", style="dim")
         for line in rest:
             console.print(" " * 20 + line, style="dim")
@@ -159,9 +159,10 @@ def _write_array(label: str, text: str, console: Console, style: str = "") -> No
 
 
 def _write_table(reports: Sequence[FileReport], console: Console) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("file", "pass", *PASSES, "mistakes", "s", box=None, pad_edge=False)
+    file, name = Column("file", overflow="fold"), Column("pass", overflow="fold")
+    table = Table(file, name, *PASSES, "mistakes", "s", box=None, pad_edge=False)
     names = short_paths([report.path for report in reports])
     for shown, report in zip(names, reports, strict=True):
         if report.error:
@@ -171,7 +172,9 @@ def _write_table(reports: Sequence[FileReport], console: Console) -> None:
             names = ", ".join(dict.fromkeys(m.name for m in checked.mistakes))
             table.add_row(shown, checked.name, *verdicts, names, f"{report.seconds:.1f}")
     console.print(table)
-    console.print("  ".join(f"{mark} {word}" for word, mark in MARKS.items()), style="dim")
+    marks = "  ".join(f"{mark}\xa0{word.replace(' ', chr(160))}" for word, mark in MARKS.items())
+    for line in wrap(marks, WIDTH):
+        console.print(line.replace("\xa0", " "), style="dim")
     counts = summary(reports)
     console.print(", ".join(f"{n} {word}" for word, n in counts.items()))
 
