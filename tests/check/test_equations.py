@@ -11,7 +11,7 @@ from convgrad.notation.compose import compose
 from convgrad.notation.conventions import CONVENTIONS
 from convgrad.notation.latex import latex
 
-from .published import PUBLISHED
+from .published import PUBLISHED, SECOND
 
 SEED_FORWARD = (
     r"z^l_{i,j,k} = \sum_{c} \sum_{m} \sum_{n} x^{l - 1}_{i + m - 1,j + n - 1,c}"
@@ -143,7 +143,7 @@ def test_the_report_is_plain_data():
     assert check_equation("db[k] = sum(n,o) dz[n,k,o]").as_json()["version"] == 1
 
 
-@pytest.mark.parametrize("case", PUBLISHED, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*PUBLISHED, *SECOND], ids=lambda case: case.name)
 def test_published_equations_are_judged_with_the_reason(case):
     report = check_equation(case.text, case.forward)
     assert (report.gradient, report.verdict) == (case.gradient, case.verdict)
@@ -152,7 +152,7 @@ def test_published_equations_are_judged_with_the_reason(case):
 
 
 def test_a_wrong_equation_comes_back_whole_and_right():
-    for case in PUBLISHED:
+    for case in (*PUBLISHED, *SECOND):
         report = check_equation(case.text, case.forward)
         if report.corrected:
             assert check_equation(report.corrected, case.forward).is_right, case.name

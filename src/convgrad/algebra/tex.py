@@ -126,7 +126,7 @@ def _lexemes(text: str) -> Iterator[_Lexeme]:
             continue
         if kind in {"word", "sign"}:
             for part in re.findall(r"[δθω∂∑Σ·×⊙∗⋆−≤≥′⌊⌋Δ]|[^δθω∂∑Σ·×⊙∗⋆−≤≥′⌊⌋Δ]+", found):
-                new = _SIGNS.get(part, part)
+                new: str = _SIGNS.get(part, part)
                 named = part in _SIGNS and new.isalpha()
                 raw.append(_Lexeme("command" if named else kind, new, column))
             continue

@@ -63,15 +63,15 @@ class FoundMistake:
     @property
     def computes(self) -> str:
         """The equation that code with this mistake computes; empty where it is none."""
-        which = next((p for p in PASSES if p == self.gradient), None)
-        equation = computed(self.name, which, self.detail) if which else None
-        return in_words(equation) if equation else ""
+        for which in PASSES:
+            if which == self.gradient and (found := computed(self.name, which, self.detail)):
+                return in_words(found)
+        return ""
 
     @property
     def right(self) -> str:
         """The right equation of the gradient."""
-        which = next((p for p in PASSES if p == self.gradient), None)
-        return in_words(right_equation(which)) if which else ""
+        return next((in_words(right_equation(p)) for p in PASSES if p == self.gradient), "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +108,9 @@ class Counterexample:
 
 def _plain(a: Array) -> Any:
     """Nested lists; null for what is no finite number, which JSON cannot say."""
-    finite = np.isfinite(a.astype(float))
-    return np.where(finite, a.astype(float).astype(object), None).tolist()
+    numbers = a.astype(float).astype(object)
+    numbers[~np.isfinite(a.astype(float))] = None
+    return numbers.tolist()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from convgrad.algebra.assemble import forgotten
 
 if TYPE_CHECKING:
+    from convgrad.algebra.affine import Affine
     from convgrad.check.equations.reading import Factor, Reading
 
 
@@ -52,7 +53,7 @@ def same_letters(reading: Reading) -> Finding | None:
     pairs = {"N": ("x", "z"), "K": ("w", "z"), "C": ("x", "w")}
     if reading.which == "db":
         pairs = {"K": ("b", "z")}
-    right: dict[str, dict[str, object]] = {}
+    right: dict[str, dict[str, Affine]] = {}
     for letter, (first, second) in pairs.items():
         a, b = factors.get(first), factors.get(second)
         one, two = (a.at(letter) if a else None), (b.at(letter) if b else None)
@@ -64,17 +65,18 @@ def same_letters(reading: Reading) -> Finding | None:
         if one != two:
             changed = reading.other if reading.other in {a, b} else reading.error
             changed = changed or reading.error
-            value = two if changed is a else one
+            value: Affine = two if changed is a else one
             right.setdefault(changed.role, {})[letter] = value
-    for role, changes in right.items():
-        old = factors[role]
-        new = old.with_subscripts(changes)  # type: ignore[arg-type]
-        return Finding(
-            _why(old, new),
-            f"{reading.on_the_page(new)} instead of {reading.on_the_page(old)}",
-            reading.written_with(old, new),
-        )
-    return None
+    if not right:
+        return None
+    pairs = [(factors[role], factors[role].with_subscripts(new)) for role, new in right.items()]
+    return Finding(
+        "; ".join(_why(old, new) for old, new in pairs),
+        ", ".join(
+            f"{reading.on_the_page(n)} instead of {reading.on_the_page(o)}" for o, n in pairs
+        ),
+        reading.written_with(dict(pairs)),
+    )
 
 
 def _lone(reading: Reading, letter: str, lacks: Factor, has: Factor) -> Finding | None:
@@ -111,7 +113,7 @@ def sums_that_repeat(reading: Reading) -> Finding | None:
     expected = [axes] if axes in reading.error.axes else []
     expected += list(reading.spatial)
     if len(reading.sums) < len(expected):
-        words = {"K": "filters", "N": "samples", "H": "rows", "W": "columns"}
+        words = {"K": "filters", "N": "samples", "D": "slices", "H": "rows", "W": "columns"}
         return Finding(
             f"{len(reading.sums)} sums where {len(expected)} are needed: over"
             f" {', '.join(words[letter] for letter in expected)}"

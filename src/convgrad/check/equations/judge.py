@@ -16,6 +16,7 @@ from convgrad.algebra.written import counted_from, origins
 from convgrad.check.equations.findings import Finding, missing_sums, same_letters, sums_that_repeat
 from convgrad.check.equations.proof import holds
 from convgrad.check.equations.reading import (
+    SPATIAL,
     Factor,
     Reading,
     axes_of,
@@ -153,7 +154,7 @@ def _forward(text: str) -> Forward:
     z = Factor("z", counted.left, axes_of(counted.left, "z", moves, 2))
     kernel = _kernel_axes(parts[1], parts[0], z)
     layers: dict[str, Layer] = {}
-    for letter in "HW":
+    for letter in SPATIAL:
         forms = [f.at(letter) for f in (parts[0], z, parts[1])]
         if all(form is not None for form in forms):
             found = solve(*(form for form in forms if form is not None))
@@ -166,7 +167,7 @@ def _kernel_axes(w: Factor, x: Factor, z: Factor) -> str:
     """The axes of the kernel by the letters that the forward pass shares with x and z."""
     letters = list(w.axes)
     for n, subscript in enumerate(w.access.subscripts):
-        if letters[n] in "HW":
+        if letters[n] in SPATIAL:
             continue
         letters[n] = "C" if subscript in x.access.subscripts else "K"
         if subscript not in x.access.subscripts and subscript not in z.access.subscripts:
@@ -244,7 +245,7 @@ def _bias_axes(error: Any, left: Any) -> tuple[Factor, Factor]:
     kept = left.subscripts[0] if left.subscripts else None
     rest = [n for n, s in enumerate(error.subscripts) if s != kept]
     letters = ["K"] * len(error.subscripts)
-    names = {0: "", 1: "W", 2: "HW", 3: "NHW"}.get(len(rest), "")
+    names = {0: "", 1: "W", 2: "HW", 3: "NHW", 4: "NDHW"}.get(len(rest), "")
     if len(names) != len(rest):
         raise EquationError(f"the axes of {error} are not those of an error", got=str(error))
     for place, letter in zip(rest, names, strict=True):
@@ -358,7 +359,7 @@ def _misplaced(reading: Reading, forward: Forward | None, found: Layer | None) -
     forms = [f.at(letter) for f in (x, z, w) for letter in reading.spatial]
     moved = next(
         (f for f in (z, reading.other, reading.left) if f and any(
-            not s.plain for c, s in f.pairs() if c in "HW")), z,
+            not s.plain for c, s in f.pairs() if c in SPATIAL)), z,
     )  # fmt: skip
     changes: dict[str, Any] = {}
     for letter in reading.spatial:
@@ -394,7 +395,7 @@ def _misplaced(reading: Reading, forward: Forward | None, found: Layer | None) -
         reason += f"; as it stands it asks for a padding of {found.padding}"
         if set(_strides(reading)) & found.padding.letters:
             reason += ": the one of counting from 1 stands outside the division by the stride"
-    whole = reading.written_with(moved, fixed)
+    whole = reading.written_with({moved: fixed})
     return Finding(reason, f"{new} instead of {old}", whole, conditions, notes)
 
 

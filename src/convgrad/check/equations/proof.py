@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 Sizes: TypeAlias = dict[str, int]
 Lengths: TypeAlias = dict[tuple[str, str], int]
 SAMPLES, CHANNELS, FILTERS = 2, 2, 3
-INPUT = {"H": 8, "W": 7}
-TAPS = {"H": 3, "W": 2}
+INPUT = {"D": 6, "H": 8, "W": 7}
+TAPS = {"D": 2, "H": 3, "W": 2}
 PLAIN = Layer(ONE, ONE, ZERO)
 
 

@@ -17,7 +17,7 @@ from convgrad.algebra.polynomial import ONE, Polynomial
 from convgrad.errors import EquationError, ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from convgrad.algebra.written import Origins, Written, WrittenAccess, WrittenTerm
     from convgrad.check.nest import Pass
@@ -30,8 +30,8 @@ ERROR = re.compile(
     r"(delta|err|error|dout|grad|up|top_diff|eps|epsilon)\w*|d_?[A-Za-z]{1,2}\d*|[gGeE]|\w+_grad|dz\w*"
 )
 WEIGHTS = re.compile(r"(w|k|f|theta|kernel|filter|weight|phi)\w*", re.IGNORECASE)
-BIAS = re.compile(r"d_?(b|bias|beta)\w*", re.IGNORECASE)
-SPATIAL = "HW"
+BIAS = re.compile(r"(b|bias|beta)\w*", re.IGNORECASE)
+SPATIAL = "DHW"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Factor:
     Attributes:
         role: x, w or z.
         access: as written, counted from 0, a turned kernel turned.
-        axes: N sample, C channel, K filter, H and W position or tap.
+        axes: N sample, C channel, K filter; D, H and W position or tap.
     """
 
     role: Role
@@ -106,10 +106,10 @@ class Reading:
         """A tensor in the counting of the page."""
         return str(replace(self.origins.on_the_page(factor.access), rotated=False))
 
-    def written_with(self, old: Factor, new: Factor) -> str:
-        """The equation in the counting of the page, with one tensor read elsewhere."""
+    def written_with(self, changed: Mapping[Factor, Factor]) -> str:
+        """The equation in the counting of the page, with some tensors read elsewhere."""
         factors = [f for f in (self.left, self.error, self.other) if f is not None]
-        left, *product = (self.on_the_page(new if f == old else f) for f in factors)
+        left, *product = (self.on_the_page(changed.get(f, f)) for f in factors)
         if self.term.accesses[0].name != self.error.access.name:
             product.reverse()
         names = ", ".join(self.sums)
@@ -222,10 +222,10 @@ def axes_of(access: WrittenAccess, role: Role, moves: frozenset[str], count: int
     chosen = pair if len(others) == 2 else channel or "?"
     for place, letter in zip(others, chosen, strict=False):
         letters[place] = letter
-    if "" in letters or len(places) > 2:
+    if "" in letters or len(places) > 3:
         raise EquationError(
             f"the axes of {access} are not those of a layer",
-            expected="samples, channels or filters, and one or two positions",
+            expected="samples, channels or filters, and up to three positions",
         )
     return "".join(letters)
 
@@ -259,4 +259,4 @@ def turned(factor: Factor) -> Factor:
 
 def size_of_kernel(letter: str) -> Polynomial:
     """The letter for the taps on an axis."""
-    return Polynomial.letter({"H": "T_h", "W": "T_w"}[letter])
+    return Polynomial.letter(f"T_{letter.lower()}")

@@ -6,8 +6,15 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from convgrad.check.forms.picture import draw_difference
-from convgrad.check.forms.words import MARKS, computes, numbers, short_paths, summary, together
-from convgrad.check.mistakes.equations import right_equation
+from convgrad.check.forms.words import (
+    MARKS,
+    computes,
+    derived,
+    numbers,
+    short_paths,
+    summary,
+    together,
+)
 from convgrad.check.nest import PASSES
 from convgrad.check.report import BAD
 
@@ -115,7 +122,7 @@ def _pass(report: PassReport) -> str:
     )
     mistakes = "".join(map(_mistake, together(report.mistakes)))
     equations = "".join(
-        _formula(f"{p} as it is derived", right_equation(p))
+        _formula(f"{p} as it is derived", derived(report, p))
         for p in PASSES
         if report.verdicts.get(p) in BAD
     )

@@ -9,6 +9,7 @@ from convgrad.check.forms.words import (
     LABELS,
     MARKS,
     computes,
+    derived,
     drawn,
     headline,
     numbers,
@@ -16,7 +17,6 @@ from convgrad.check.forms.words import (
     summary,
     together,
 )
-from convgrad.check.mistakes.equations import right_equation
 from convgrad.check.nest import PASSES
 from convgrad.check.report import BAD
 
@@ -69,7 +69,7 @@ def _write_pass(report: PassReport, console: Console) -> None:
     for same in together(report.mistakes):
         _write_mistake(same, console)
     for which in _wrong(report):
-        _write_equation(f"right for {which}", right_equation(which), console, style="green")
+        _write_equation(f"right for {which}", derived(report, which), console, style="green")
     if any(v == "unexplained" for v in report.verdicts.values()):
         console.print("\n    No known mistake, and no pair of them, gives these numbers.")
     if report.failure and not report.is_right:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convgrad.check.mistakes.equations import computed
+from convgrad.check.mistakes.equations import TWO_AXES, computed, right_equation
 from convgrad.check.nest import PASSES
 
 if TYPE_CHECKING:
@@ -35,8 +35,16 @@ def drawn(equation: Equation, width: int) -> str:
 
 def computes(mistake: FoundMistake) -> Equation | None:
     """What code with a mistake computes instead, where it is an index equation."""
-    which = next((p for p in PASSES if p == mistake.gradient), None)
-    return computed(mistake.name, which, mistake.detail) if which else None
+    for which in PASSES:
+        if which == mistake.gradient:
+            return computed(mistake.name, which, mistake.detail)
+    return None
+
+
+def derived(report: PassReport, which: Pass) -> Equation:
+    """The right equation of a pass, with both axes where a mistake confuses them."""
+    both = any(m.name in TWO_AXES and m.gradient == which for m in report.mistakes)
+    return right_equation(which, rank=2 if both else 1)
 
 
 def together(mistakes: Sequence[FoundMistake]) -> list[list[FoundMistake]]:
@@ -66,9 +74,9 @@ def numbers(array: Array, limit: int = 40) -> str:
 
     if array.size > limit:
         shape = "×".join(map(str, array.shape))
-        return f"{shape} numbers, starting {np.array2string(array.ravel()[:8], separator=', ')}"
+        return f"{shape} numbers, starting {np.array2string(array.ravel()[:6], separator=', ')}"
     trimmed = array.reshape([n for n in array.shape if n != 1] or [1])
-    return np.array2string(trimmed, separator=", ", max_line_width=90, precision=6)
+    return np.array2string(trimmed, separator=", ", max_line_width=60, precision=6)
 
 
 def summary(reports: Sequence[FileReport]) -> dict[str, int]:

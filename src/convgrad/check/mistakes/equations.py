@@ -81,7 +81,7 @@ dz[n,k,(i-d*t+p)/s] * w[n,c,t]
     change = change or changes.get(("", ""))
     if change is None:
         return None
-    rank = 2 if name == "height-for-width" else 1
+    rank = 2 if name in TWO_AXES else 1
     groups = 2 if name == "groups-ignored" else 1
     right = right_equation(which, rank=rank, groups=groups)
     wrong = change(right)
@@ -287,6 +287,7 @@ def _weights() -> Access:
     return Access(w, tuple(Affine.index(name) for name in "kct"))
 
 
+TWO_AXES = frozenset({"height-for-width"})
 AXES = ("both axes", "height only", "width only")
 _S, _D = Polynomial.letter("s"), Polynomial.letter("d")
 _K, _O = Polynomial.letter("K"), Polynomial.letter("O")
