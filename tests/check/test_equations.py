@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from convgrad import Convolution, parse, passes
 from convgrad.check.equations import check_equation, check_equations
@@ -11,7 +13,7 @@ from convgrad.notation.compose import compose
 from convgrad.notation.conventions import CONVENTIONS
 from convgrad.notation.latex import latex
 
-from .published import PUBLISHED, SECOND
+from .published import PUBLISHED, SECOND, UNDER
 
 SEED_FORWARD = (
     r"z^l_{i,j,k} = \sum_{c} \sum_{m} \sum_{n} x^{l - 1}_{i + m - 1,j + n - 1,c}"
@@ -227,3 +229,44 @@ def test_other_mistakes_have_their_reason(text, reason):
     report = check_equation(text)
     assert report.verdict == "wrong"
     assert reason in report.reason
+
+
+PIECES = [
+    "\\",
+    "{",
+    "}",
+    "_",
+    "^",
+    "\\frac",
+    "\\sum",
+    "=",
+    "(",
+    ")",
+    "[",
+    "]",
+    ",",
+    "*",
+    "/",
+    "0",
+    "'",
+]
+
+
+@given(
+    st.sampled_from([case.text for case in (*PUBLISHED, *SECOND)]),
+    st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 4), st.sampled_from(["", *PIECES])),
+        min_size=1,
+        max_size=3,
+    ),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_mistyped_equation_is_judged_or_refused_with_a_reason(text, edits):
+    for place, gone, piece in edits:
+        at = int(place * len(text))
+        text = text[:at] + piece + text[at + gone :]
+    try:
+        reports = check_equations(text)
+    except ConvgradError:
+        return
+    assert all(report.verdict in {"right", UNDER, "wrong"} for report in reports)

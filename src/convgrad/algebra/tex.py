@@ -126,7 +126,7 @@ def _lexemes(text: str) -> Iterator[_Lexeme]:
             continue
         if kind in {"word", "sign"}:
             for part in re.findall(r"[δθω∂∑Σ·×⊙∗⋆−≤≥′⌊⌋Δ]|[^δθω∂∑Σ·×⊙∗⋆−≤≥′⌊⌋Δ]+", found):
-                new: str = _SIGNS.get(part, part)
+                new = _SIGNS[part] if part in _SIGNS else str(part)
                 named = part in _SIGNS and new.isalpha()
                 raw.append(_Lexeme("command" if named else kind, new, column))
             continue
@@ -451,7 +451,7 @@ class _Translator:
             self._at = slash + 1
             self._sees_command("partial")
             self._at += 1
-            return _primed(self._tensor(), "d")
+            return self._primed(self._tensor())
         if lexeme.is_command(*_ADJOINTS):
             return self._adjoint()
         if re.fullmatch(r"[Rr]ot(180)?", lexeme.text):
@@ -479,7 +479,7 @@ class _Translator:
             following = self._now[self._at + 1 : self._at + 2]
             if following and following[0].text == "(":
                 self._at = _closing(self._now, self._at + 1) + 1
-        return _primed(found, "d")
+        return self._primed(found)
 
     def _adjoint(self) -> list[Token]:
         r"""\bar{x}_i, \Delta x_i and \nabla_x J are the derivative by x."""
@@ -492,7 +492,7 @@ class _Translator:
         if lexeme.is_command("bar", "overline"):
             inside = self._group()
             self._now = [*self._now[: self._at], *inside, *self._now[self._at :]]
-        return _primed(self._tensor(), "d")
+        return self._primed(self._tensor())
 
     def _rotated(self) -> list[Token]:
         lexeme = self._now[self._at]
@@ -507,7 +507,7 @@ class _Translator:
             end = _closing(self._now, self._at)
             inside, rest = self._now[self._at + 1 : end], self._now[end + 1 :]
             self._enter(inside)
-            found = self._tensor()
+            found = self._tensor() or self._fail("the kernel that is turned")
             self._enter(rest)
             found += self._subscripts()[1]
         else:
@@ -524,18 +524,40 @@ class _Translator:
             self._fail("a tensor")
         self._at += 1
         if lexeme.whole and lexeme.text == "d" and self._at < len(self._now):
-            return _primed(self._tensor(), "d")  # an upright d, as in \mathrm{d}x
+            return self._primed(self._tensor())  # an upright d, as in \mathrm{d}x
+        primes = ""
         if self._sees("'") or self._is_prime():
-            return self._activation(lexeme)
+            if self._is_function():
+                return self._activation(lexeme)
+            while self._sees("'"):
+                primes, self._at = primes + "'", self._at + 1
         upper, subscripts = self._subscripts()
-        name = f"{lexeme.text}^{upper}" if upper else lexeme.text
+        name = lexeme.text + primes + (f"^{upper}" if upper else "")
         return _one_bracket([Token("name", name, lexeme.column), *subscripts])
+
+    def _primed(self, tokens: list[Token]) -> list[Token]:
+        """The derivative by a tensor: a d before its name."""
+        if not tokens:
+            self._fail("a tensor")
+        first, *rest = tokens
+        return [Token("name", f"d{first.text}", first.column), *rest]
 
     def _is_prime(self) -> bool:
         following = self._now[self._at : self._at + 3]
         return len(following) > 1 and following[0].text == "^" and any(
             i.is_command("prime") for i in following[1:]
         )  # fmt: skip
+
+    def _is_function(self) -> bool:
+        """Whether a bracket follows the primes, or nothing at all: f'(x), and not w'_{k,c}."""
+        inside = {"'", "^", "{", "}", "prime"}
+        rest = [i.text for i in self._now[self._at :]]
+        after = next((n for n, text in enumerate(rest) if text not in inside), len(rest))
+        if after < len(rest) and rest[after] == "_":  # f'_l(x)
+            braced = after + 1 < len(rest) and rest[after + 1] == "{"
+            end = _closing(self._now, self._at + after + 1) - self._at if braced else after + 1
+            return end + 1 < len(rest) and rest[end + 1] == "("
+        return after >= len(rest) or rest[after] == "("
 
     def _activation(self, lexeme: _Lexeme) -> list[Token]:
         """f'(x): a factor outside the convolution."""
@@ -634,16 +656,12 @@ class _Translator:
             elif lexeme.text == "'" or lexeme.is_command("prime"):
                 out = _extended(out, "'")
             elif lexeme.text in {"_", "^"}:
-                end = _closing(lexemes, at) if lexemes[at].text == "{" else at
-                inside = lexemes[at : end + 1]
-                at = end + 1
+                inside, at = self._argument(lexemes, at)
                 text = "".join(i.text for i in inside if i.text not in "{}").replace("prime", "'")
                 out = _extended(out, text if set(text) == {"'"} else f"_{text}")
             elif lexeme.is_command("frac", "tfrac", "dfrac"):
                 for number in (0, 1):
-                    end = _closing(lexemes, at) if lexemes[at].text == "{" else at
-                    inside = lexemes[at : end + 1]
-                    at = end + 1
+                    inside, at = self._argument(lexemes, at)
                     out += [Token("sign", "/", lexeme.column)] if number else []
                     out += _bracketed(self._expression(_bare(inside)), lexeme.column)
             elif lexeme.text in {"lfloor", "rfloor", "lceil", "rceil"}:
@@ -663,6 +681,14 @@ class _Translator:
                 text = "==" if lexeme.text == "=" else lexeme.text
                 out.append(Token("sign", text, lexeme.column))
         return out
+
+    def _argument(self, lexemes: Sequence[_Lexeme], at: int) -> tuple[Sequence[_Lexeme], int]:
+        """The group in braces or the sign at a place, and the place after it."""
+        if at >= len(lexemes):
+            column = lexemes[-1].column + 1
+            raise ParseError(self._text, column, expected="a group in braces")
+        end = _closing(lexemes, at) if lexemes[at].text == "{" else at
+        return lexemes[at : end + 1], end + 1
 
     def _letters(self, lexeme: _Lexeme) -> list[str]:
         """A word as one name, or as a product of letters."""
@@ -781,12 +807,6 @@ def _joined(parts: Iterable[list[Token]], sign: str) -> list[Token]:
             out.append(Token("sign", sign, part[0].column))
         out += part
     return out
-
-
-def _primed(tokens: list[Token], letter: str) -> list[Token]:
-    """The tensor with a letter before its name."""
-    first, *rest = tokens
-    return [Token("name", letter + first.text, first.column), *rest]
 
 
 def _one_bracket(tokens: list[Token]) -> list[Token]:

@@ -320,6 +320,8 @@ def _solved(reading: Reading, forward: Forward | None) -> tuple[dict[str, Layer]
     if reading.which == "db":
         return layers, None
     x, w = reading.factors["x"], reading.factors["w"]
+    if len({"".join(c for c in f.axes if c in SPATIAL) for f in (x, w, reading.error)}) > 1:
+        return layers, Finding("the tensors do not have the same number of positions")
     explicit = any(a.rotated for t in reading.written.terms for a in t.accesses)
     for letter in reading.spatial:
         i, o, t = x.at(letter), reading.error.at(letter), w.at(letter)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from convgrad.algebra.conditions import reading_conditions
-from convgrad.algebra.expression import Access, Equation, Index, Tensor, Term, Within
+from convgrad.algebra.expression import Access, Divides, Equation, Index, Tensor, Term, Within
 from convgrad.algebra.layers import passes
 from convgrad.algebra.polynomial import ONE, ZERO, Polynomial
 from convgrad.check.equations.reading import SPATIAL, size_of_kernel
@@ -46,10 +46,20 @@ def holds(reading: Reading, layers: Mapping[str, Layer]) -> bool | None:
     layer = _layer(reading, layers, values)
     if layer is None:
         return None
-    equation = _equation(reading, _lengths(reading, layer), values)
+    lengths = _lengths(reading, layer)
+    if any(_lacks(factor, reading, lengths) for factor in reading.factors.values()):
+        return None
+    equation = _equation(reading, lengths, values)
     if equation is None:
         return None
     return _agree(reading, equation, layer)
+
+
+def _lacks(factor: Factor, reading: Reading, lengths: Lengths) -> bool:
+    """Whether a tensor has no axis where the layer has several samples, channels or filters."""
+    needed = {"x": "NC", "w": "KC", "z": "NK", "b": "K"}[factor.role] + reading.spatial
+    missing = [c for c in needed if c not in factor.axes and c not in SPATIAL]
+    return factor is not reading.left and any(lengths[factor.role, c] > 1 for c in missing)
 
 
 def _values(reading: Reading, layers: Mapping[str, Layer]) -> Sizes:
@@ -152,9 +162,11 @@ def _equation(reading: Reading, lengths: Lengths, values: Sizes) -> Equation | N
     if term.free - {index.name for index in (*indices, *sums)}:
         return None
     equation = Equation(left, indices, (term,)).with_sizes(known)
-    if equation.letters:
-        return None
     (term,) = equation.terms
+    sizes = [c.extent for c in term.conditions if isinstance(c, Within)]
+    sizes += [c.modulus for c in term.conditions if isinstance(c, Divides)]
+    if equation.letters or any(size.letters for size in sizes):
+        return None
     needed = reading_conditions(term, equation.extents(term))
     return replace(equation, terms=(replace(term, conditions=(*term.conditions, *needed)),))
 
