@@ -149,7 +149,7 @@ def test_the_report_is_plain_data():
 def test_published_equations_are_judged_with_the_reason(case):
     report = check_equation(case.text, case.forward)
     assert (report.gradient, report.verdict) == (case.gradient, case.verdict)
-    said = str(report).replace(" ", "")
+    said = "".join(str(report).split())
     assert [words for words in case.says if words.replace(" ", "") not in said] == []
 
 

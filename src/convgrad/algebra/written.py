@@ -201,6 +201,8 @@ def counted_from(written: Written, start: Origins) -> Written:
     >>> print(counted_from(page, origins(page, 1)))
     dx[m] = sum(a) dz[m-a] * w[a]
     """
+    if not any((start.base, *start.indices.values(), *start.axes.values())):
+        return written
     values = {name: Affine.index(name) + first for name, first in start.indices.items()}
 
     def term(old: WrittenTerm) -> WrittenTerm:

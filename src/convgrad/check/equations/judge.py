@@ -8,6 +8,7 @@ once. Ranges are proved by exact evaluation.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from convgrad.algebra.parse import read, read_all
@@ -29,6 +30,7 @@ from convgrad.check.equations.reading import (
     without_ties,
 )
 from convgrad.check.equations.relation import PADDING, STRIDE, Layer, meant, solve
+from convgrad.check.mistakes.equations import in_words, right_equation
 from convgrad.errors import EquationError
 
 if TYPE_CHECKING:
@@ -84,17 +86,18 @@ class EquationReport:
 
     def __str__(self) -> str:
         """For people."""
-        lines = [f"read as     {self.equation}", f"verdict     {self.gradient}: {self.verdict}"]
-        lines += [f"condition   {c}" for c in self.conditions]
-        for label, text in (
-            ("reason", self.reason),
-            ("write", self.correction),
-            ("corrected", self.corrected),
-            ("derived", self.derived),
-        ):
-            if text:
-                lines.append(f"{label:<12}{text}")
-        return "\n".join([*lines, *(f"note        {n}" for n in self.notes)])
+        rows = [("read as", self.equation), ("verdict", f"{self.gradient}: {self.verdict}")]
+        rows += [("condition", condition) for condition in self.conditions]
+        rows += [
+            ("reason", self.reason), ("write", self.correction), ("corrected", self.corrected),
+            ("derived", self.derived), *(("note", note) for note in self.notes),
+        ]  # fmt: skip
+        return "\n".join(
+            fill(text, 80, initial_indent=f"{label:<12}", subsequent_indent=" " * 12,
+                 break_long_words=False, break_on_hyphens=False)
+            for label, text in rows
+            if text
+        )  # fmt: skip
 
 
 def check_equation(text: str, forward: str | None = None) -> EquationReport:
@@ -285,7 +288,11 @@ def _judge(reading: Reading, written: Written, forward: Forward | None) -> Equat
         shown = ", ".join(f"{role} {f.axes}" for role, f in sorted(reading.factors.items()))
         notes.append(f"no forward pass was given: axes are taken as {shown}")
     report = EquationReport(
-        str(written), reading.which, "wrong", derived=derived(reading), notes=tuple(notes)
+        str(written),
+        reading.which,
+        "wrong",
+        derived=in_words(right_equation(reading.which)),
+        notes=tuple(notes),
     )
     if written.rounded:
         return replace(
@@ -503,12 +510,3 @@ def _words(layer: Layer) -> list[str]:
     if not dilation.letters and dilation != ONE:
         found.append(f"dilation {dilation}")
     return found
-
-
-def derived(reading: Reading) -> str:
-    """The gradient with stride, padding and dilation, as the algebra derives it."""
-    from convgrad.algebra.layers import passes
-    from convgrad.convolution import Convolution
-
-    layer = Convolution((9,) * max(1, len(reading.spatial)), 2, 3, kernel=2)
-    return str(passes(layer, symbolic=True).gradients[reading.which][-1])
