@@ -290,6 +290,23 @@ def test_lesson_walks_to_the_step_and_no_further():
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("dx[i] = sum(t) dz[i + t] * w[t]", "solving a subscript"),
+        ("dw[t] = sum(o) dz[o] * x[o - t]", "sum and product rule"),
+        ("dx[n,c,i] = sum(k,t) dz[n,k,i - t] * w[c,k,t]", "sum and product rule"),
+        ("db[k] = sum(n) dz[n,k,o]", "chain rule"),
+    ],
+)
+def test_the_lesson_of_an_equation_stops_where_it_departs(capsys, text, rule):
+    assert run("--equation", text, "--teach") == 1
+    lesson = capsys.readouterr().out
+    (marked,) = [line for line in lesson.splitlines() if line.startswith("→ ")]
+    assert rule in marked
+    assert "Here the equation departs" in lesson
+
+
 def test_the_step_that_was_missed_depends_on_the_gradient():
     assert missed("stride-ignored", "dx") == SOLVE
     assert missed("stride-ignored", "dw") == LINEAR

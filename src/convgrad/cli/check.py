@@ -203,6 +203,7 @@ def _check_equation(arguments: argparse.Namespace) -> int:
     import json
 
     from convgrad.check.equations import check_equations
+    from convgrad.check.forms.lesson import write_equation_lesson
 
     reports = check_equations(arguments.equation, arguments.forward)
     if arguments.json:
@@ -211,4 +212,6 @@ def _check_equation(arguments: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write("\n\n".join(map(str, reports)) + "\n")
+        if arguments.teach:
+            sys.stdout.write("\n" + write_equation_lesson(reports))
     return 0 if all(report.is_right for report in reports) else 1

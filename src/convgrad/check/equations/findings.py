@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convgrad.algebra.assemble import forgotten
+from convgrad.algebra.differentiate import CHAIN, LINEAR, Rule
 
 if TYPE_CHECKING:
     from convgrad.algebra.affine import Affine
@@ -22,11 +23,13 @@ class Finding:
         corrected: the whole equation.
         conditions: under which it would be right nevertheless.
         notes: what else is worth saying.
+        missed: the rule of the derivation that was not followed.
     """
 
     reason: str
     correction: str = ""
     corrected: str = ""
+    missed: Rule = CHAIN
     conditions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -38,12 +41,10 @@ def missing_sums(reading: Reading) -> Finding | None:
     if not names:
         return None
     listed = ", ".join(names)
-    sums = ", ".join([*reading.sums, *names])
-    product = " * ".join(map(str, accesses))
     return Finding(
         f"nothing sums over {listed}: every output that depends on the left side adds its part",
         f"a sum over {listed}",
-        f"{reading.left.access} = sum({sums}) {product}",
+        reading.written_with({}, names),
     )
 
 
@@ -76,6 +77,7 @@ def same_letters(reading: Reading) -> Finding | None:
             f"{reading.on_the_page(n)} instead of {reading.on_the_page(o)}" for o, n in pairs
         ),
         reading.written_with(dict(pairs)),
+        LINEAR,
     )
 
 
@@ -86,7 +88,8 @@ def _lone(reading: Reading, letter: str, lacks: Factor, has: Factor) -> Finding 
     if subscript is not None and letter == "N" and subscript.plain in reading.sums:
         return None  # a sum over samples of an input that has only one
     return Finding(
-        f"{has.access.name} has an axis for {words} ({subscript}) and {lacks.access.name} has none"
+        f"{has.access.name} has an axis for {words} ({subscript}) and {lacks.access.name} has none",
+        missed=LINEAR,
     )
 
 

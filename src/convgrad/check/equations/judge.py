@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from convgrad.algebra.differentiate import CHAIN, LINEAR, RANGES, SOLVE
 from convgrad.algebra.parse import read, read_all
 from convgrad.algebra.polynomial import ONE, ZERO
 from convgrad.algebra.written import counted_from, origins
@@ -62,6 +63,7 @@ class EquationReport:
         correction: the subscript that is wrong, and the right one.
         corrected: the whole equation with the right subscript, in the letters of the page.
         derived: the gradient as the algebra derives it, with stride, padding and dilation.
+        missed: the rule of the derivation that a wrong equation departs from.
         notes: what was assumed.
     """
 
@@ -73,6 +75,7 @@ class EquationReport:
     correction: str = ""
     corrected: str = ""
     derived: str = ""
+    missed: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -264,7 +267,9 @@ def _check(written: Written, text: str, forward: str | None) -> EquationReport:
     given = _forward(forward) if forward else None
     which, _ = roles_of(written, text, dict(given.roles) if given else {})
     if reason := confused(written.left.name, which):
-        return EquationReport(str(written), which, "wrong", reason=reason, notes=written.notes)
+        return EquationReport(
+            str(written), which, "wrong", reason=reason, missed=LINEAR.name, notes=written.notes
+        )
     judged = [(r, _judge(r, written, given)) for r in _readings(written, text, given)]
     return min(judged, key=lambda pair: _rank(*pair))[1]
 
@@ -300,6 +305,7 @@ def _judge(reading: Reading, written: Written, forward: Forward | None) -> Equat
             reason="rounding adds products that do not exist: there is one only where the stride"
             " divides the difference",
             correction="the quotient without rounding, where it comes out even",
+            missed=SOLVE.name,
         )
     found = missing_sums(reading) or same_letters(reading)
     layers, turn = _solved(reading, forward)
@@ -317,6 +323,7 @@ def _with(report: EquationReport, found: Finding) -> EquationReport:
         correction=found.correction,
         corrected=found.corrected,
         conditions=found.conditions,
+        missed=found.missed.name,
         notes=(*report.notes, *found.notes),
     )
 
@@ -405,7 +412,8 @@ def _misplaced(reading: Reading, forward: Forward | None, found: Layer | None) -
         if set(_strides(reading)) & found.padding.letters:
             reason += ": the one of counting from 1 stands outside the division by the stride"
     whole = reading.written_with({moved: fixed})
-    return Finding(reason, f"{new} instead of {old}", whole, conditions, notes)
+    rule = SOLVE if reading.which == "dx" else LINEAR
+    return Finding(reason, f"{new} instead of {old}", whole, rule, conditions, notes)
 
 
 def _letters(forms: list[Any]) -> set[str]:
@@ -471,12 +479,14 @@ def _conditions(
             report,
             reason=f"the factor {reading.term.coefficient} does not come out of the chain rule",
             correction=f"no factor instead of {reading.term.coefficient}",
+            missed=CHAIN.name,
         )
     shown = holds(reading, layers)
     if shown is False:
         return replace(
             report,
             reason="the subscripts are right, but the ranges leave products out or add some",
+            missed=RANGES.name,
             notes=(*report.notes, "found by exact evaluation on a small layer"),
         )
     if shown is None and (reading.term.conditions or any(i.last for i in reading.term.sums)):

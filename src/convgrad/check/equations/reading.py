@@ -17,7 +17,7 @@ from convgrad.algebra.polynomial import ONE, Polynomial
 from convgrad.errors import EquationError, ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from convgrad.algebra.written import Origins, Written, WrittenAccess, WrittenTerm
     from convgrad.check.nest import Pass
@@ -106,13 +106,13 @@ class Reading:
         """A tensor in the counting of the page."""
         return str(replace(self.origins.on_the_page(factor.access), rotated=False))
 
-    def written_with(self, changed: Mapping[Factor, Factor]) -> str:
-        """The equation in the counting of the page, with some tensors read elsewhere."""
+    def written_with(self, changed: Mapping[Factor, Factor], sums: Iterable[str] = ()) -> str:
+        """The equation in the counting of the page, some tensors read elsewhere, more sums."""
         factors = [f for f in (self.left, self.error, self.other) if f is not None]
         left, *product = (self.on_the_page(changed.get(f, f)) for f in factors)
         if self.term.accesses[0].name != self.error.access.name:
             product.reverse()
-        names = ", ".join(self.sums)
+        names = ", ".join([*self.sums, *sums])
         return f"{left} = {f'sum({names}) ' if names else ''}{' * '.join(product)}"
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from convgrad.algebra.differentiate import Step
+    from convgrad.check.equations import EquationReport
     from convgrad.check.nest import Pass
     from convgrad.check.report import FileReport, FoundMistake, PassReport
 
@@ -74,6 +75,32 @@ def write_lesson(reports: Sequence[FileReport]) -> str:
     """The lesson for every wrong gradient."""
     parts = [_lesson(p) for r in reports for p in r.passes if not p.is_right]
     return "\n".join(parts) if parts else "Everything that was checked is right.\n"
+
+
+def write_equation_lesson(reports: Sequence[EquationReport]) -> str:
+    """The derivation of every gradient whose equation is wrong, to the step that was missed."""
+    wrong = [report for report in reports if not report.is_right]
+    if not wrong:
+        return "Every equation is right.\n"
+    return "\n".join("\n".join([*_of_equation(report), ""]) for report in wrong)
+
+
+def _of_equation(report: EquationReport) -> Iterator[str]:
+    yield f"{report.gradient} is {report.verdict}. This is how it is derived."
+    yield ""
+    steps = derivation_of(report.gradient)
+    names = [step.rule.name for step in steps]
+    last = names.index(report.missed) if report.missed in names else len(steps) - 1
+    for number, step in enumerate(steps[: last + 1]):
+        yield from _step(number + 1, step, marked=number == last)
+    yield ""
+    yield "  → Here the equation departs."
+    for text in (report.reason, f"Write {report.correction}." if report.correction else ""):
+        yield from _block("\n".join(wrap(text, WIDTH - 4)), 4)
+    if last < len(steps) - 1:
+        yield ""
+        yield "    From there the derivation goes on to the result:"
+        yield from _block(drawn(right_equation(report.gradient), WIDTH - 8), 8)
 
 
 def _lesson(report: PassReport) -> str:
