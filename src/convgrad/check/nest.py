@@ -8,7 +8,7 @@ triples are where x stands in the forward equation:
     weight gradient  dw[g,k,c,t] =       sum(n,o)    dz[n,g,k,o] x[n,g,c,i]
     bias gradient    db[g,k]     =       sum(n,o)    dz[n,g,k,o]
 
-None of this is stated here: `passes` derives the equations, and of each the step is taken in which
+None of this is stated here: the algebra derives the equations, and of each the step is taken in which
 every subscript of the derivative is a delta still, before a sum is solved away. A delta is a table
 of triples. So a wrong subscript is written by changing the form in the delta; what is no subscript
 (the last window overwrites, a crop that is empty) by changing the table or the finished array.
@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from convgrad.algebra.affine import Affine, numeric
-from convgrad.algebra.differentiate import SIFT, Derivation
+from convgrad.algebra.differentiate import SIFT, Derivation, differentiate
 from convgrad.algebra.expression import Access, Equation, Kronecker
-from convgrad.algebra.layers import passes
+from convgrad.algebra.layers import forward_equations
 from convgrad.convolution import Convolution
 
 if TYPE_CHECKING:
@@ -58,11 +58,9 @@ def equation_of(which: Pass, *, flipped: bool = False) -> Equation:
     db[g,k] = sum(n,oh,ow) dz[n,g,k,oh,ow]
     """
     layer = Convolution((9, 8), 4, 6, kernel=2, groups=2, flipped=flipped)
-    derived = passes(layer, symbolic=True)
-    if which == "forward":
-        return derived.forward[-1]
-    derivation = {"dx": derived.dx[-1], "dw": derived.dw, "db": derived.db}[which]
-    return _sifted(derivation) if derivation else derived.forward[-1]
+    (forward,) = forward_equations(layer, symbolic=True)
+    by = {"dx": "x", "dw": "w", "db": "b"}.get(which)
+    return _sifted(differentiate(forward, by)) if by else forward
 
 
 def _sifted(derivation: Derivation) -> Equation:
