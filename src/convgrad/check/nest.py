@@ -8,10 +8,11 @@ triples are where x stands in the forward equation:
     weight gradient  dw[g,k,c,t] =       sum(n,o)    dz[n,g,k,o] x[n,g,c,i]
     bias gradient    db[g,k]     =       sum(n,o)    dz[n,g,k,o]
 
-None of this is stated here: the algebra derives the equations, and of each the step is taken in which
-every subscript of the derivative is a delta still, before a sum is solved away. A delta is a table
-of triples. So a wrong subscript is written by changing the form in the delta; what is no subscript
-(the last window overwrites, a crop that is empty) by changing the table or the finished array.
+None of this is stated here: the algebra derives the equations, and of each the step is taken in
+which every subscript of the derivative is a delta still, before a sum is solved away. A delta is a
+table of triples. So a wrong subscript is written by changing the form in the delta; what is no
+subscript (the last window overwrites, a crop that is empty) by changing the table or the finished
+array.
 """
 
 from __future__ import annotations
