@@ -155,7 +155,12 @@ def test_label(name, poisoned_memory):
 
 def test_the_double_backward_label():
     """<g, J'(d)> is symmetric: moving dx by a change of w is moving z by the same change of x."""
-    for name, exchanged in (("twice", False), ("twice__double_backward_exchanged", True)):
+    for name, exchanged in (
+        ("twice", False),
+        ("twice__double_backward_exchanged", True),
+        ("twice_loops", False),
+        ("twice_loops__double_backward_exchanged", True),
+    ):
         module = load(CORPUS / f"{name}.py")
         x, w, _, dz = Layer().arrays(seed=3)
         ddx, ddw = x[::-1] * 2, w[:, :, ::-1] * 3

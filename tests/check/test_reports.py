@@ -12,13 +12,17 @@ import numpy as np
 import pytest
 
 from convgrad import Convolution, conv_backward
+from convgrad.algebra.differentiate import CHAIN, LINEAR, SOLVE
 from convgrad.check.checker import check_file
-from convgrad.check.forms.data import as_data
+from convgrad.check.forms.data import write_json
 from convgrad.check.forms.junit import write_junit
-from convgrad.check.forms.lesson import MISSED, write_lesson
-from convgrad.check.forms.page import draw_difference, write_page
+from convgrad.check.forms.lesson import MISSED, missed, write_lesson
+from convgrad.check.forms.page import write_page
+from convgrad.check.forms.picture import draw_difference
 from convgrad.check.forms.text import write_text
+from convgrad.check.mistakes.equations import CHANGES
 from convgrad.check.mistakes.table import BY_NAME
+from convgrad.check.report import Counterexample
 from convgrad.cli import check
 from convgrad.testing import assert_conv_backward
 
@@ -41,24 +45,196 @@ def run(*arguments):
     return check.run(chosen)
 
 
-def test_json_has_the_documented_fields(reports):
-    data = json.loads(json.dumps(as_data(reports)))
-    assert data["version"] == 1
-    for file in data["files"]:
-        for checked in file["passes"]:
-            assert {checked[p] for p in ("forward", "dx", "dw", "db")} <= VERDICTS
-            assert set(checked) >= {"features", "mistakes", "conventions", "counterexample"}
-            for mistake in checked["mistakes"]:
-                assert set(mistake) >= {"name", "gradient", "sentence", "line", "remedy"}
+VERDICT = {"enum": sorted(VERDICTS)}
+EACH_PASS = {
+    "type": "object",
+    "required": ["forward", "dx", "dw", "db"],
+    "properties": dict.fromkeys(("forward", "dx", "dw", "db"), VERDICT),
+    "additionalProperties": False,
+}
+NUMBERS = {"type": ["array", "number"]}
+MISTAKE = {
+    "type": "object",
+    "required": [
+        "name",
+        "gradient",
+        "sentence",
+        "remedy",
+        "term",
+        "detail",
+        "line",
+        "computes",
+        "right",
+    ],
+    "properties": {
+        "name": {"enum": sorted(BY_NAME)},
+        "gradient": {"enum": ["forward", "dx", "dw", "db", "backward"]},
+        "line": {"type": ["integer", "null"]},
+        **{
+            name: {"type": "string"}
+            for name in ("sentence", "remedy", "term", "detail", "computes", "right")
+        },
+    },
+}
+COUNTEREXAMPLE = {
+    "type": "object",
+    "properties": {
+        "gradient": {"enum": ["forward", "dx", "dw", "db"]},
+        "layer": {"type": "string"},
+        "arrays": {"type": "object", "required": ["x", "w", "b", "dz"]},
+        "expected": NUMBERS,
+        "actual": {"type": ["array", "number", "null"]},
+        "failure": {"type": "string"},
+        "first_difference": {"type": ["array", "null"], "items": {"type": "integer"}},
+    },
+}
+PASS = {
+    "type": "object",
+    "required": [
+        "name",
+        "line",
+        "forward",
+        "dx",
+        "dw",
+        "db",
+        "features",
+        "mistakes",
+        "conventions",
+        "counterexample",
+        "failure",
+        "notes",
+    ],
+    "properties": {
+        "name": {"type": "string"},
+        "line": {"type": "integer"},
+        **EACH_PASS["properties"],
+        "features": {"type": "object", "additionalProperties": EACH_PASS},
+        "mistakes": {"type": "array", "items": MISTAKE},
+        "conventions": {"type": "object", "additionalProperties": {"type": "string"}},
+        "counterexample": COUNTEREXAMPLE,
+        "failure": {"type": "string"},
+        "notes": {"type": "array", "items": {"type": "string"}},
+    },
+    "additionalProperties": False,
+}
+SCHEMA = {
+    "type": "object",
+    "required": ["version", "summary", "files"],
+    "properties": {
+        "version": {"enum": [1]},
+        "summary": {
+            "type": "object",
+            "required": ["files", "passes", "right", "wrong", "without a verdict"],
+            "additionalProperties": {"type": "integer"},
+        },
+        "files": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["path", "error", "seconds", "passes"],
+                "properties": {
+                    "path": {"type": "string"},
+                    "error": {"type": "string"},
+                    "seconds": {"type": "number"},
+                    "passes": {"type": "array", "items": PASS},
+                },
+                "additionalProperties": False,
+            },
+        },
+    },
+    "additionalProperties": False,
+}
+TYPES = {
+    "object": dict, "array": list, "string": str, "integer": int, "number": (int, float),
+    "null": type(None),
+}  # fmt: skip
+
+
+def faults(value, schema, at="$"):
+    """Where a value is not what a JSON schema says: the keywords that the schemas above use."""
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if kinds and not any(isinstance(value, TYPES[kind]) for kind in kinds):
+        yield f"{at} is no {kinds}"
+    if "enum" in schema and value not in schema["enum"]:
+        yield f"{at}: {value!r} is none of {schema['enum']}"
+    if isinstance(value, list) and "items" in schema:
+        for n, item in enumerate(value):
+            yield from faults(item, schema["items"], f"{at}[{n}]")
+    if isinstance(value, dict):
+        yield from (f"{at} has no {key}" for key in schema.get("required", ()) if key not in value)
+        known = schema.get("properties", {})
+        others = schema.get("additionalProperties", True)
+        for key, item in value.items():
+            inner = known.get(key, others)
+            if inner is False:
+                yield f"{at}.{key} is not documented"
+            elif inner is not True:
+                yield from faults(item, inner, f"{at}.{key}")
+
+
+def test_json_is_what_is_documented(reports):
+    data = json.loads(write_json(reports))
+    assert list(faults(data, SCHEMA)) == []
     mixed = data["files"][1]["passes"][0]
     assert mixed["counterexample"]["expected"] != mixed["counterexample"]["actual"]
 
 
-def test_junit_is_xml_with_a_case_for_every_pass(reports):
-    tree = ET.fromstring(write_junit(reports))
-    cases = tree.findall(".//testcase")
+def test_the_schema_finds_what_is_missing_and_what_is_not_documented(reports):
+    data = json.loads(write_json(reports))
+    del data["files"][0]["passes"][0]["dx"]
+    data["files"][1]["passes"][0]["dw"] = "perhaps"
+    data["more"] = 1
+    assert len(list(faults(data, SCHEMA))) == 3
+
+
+def test_every_field_is_in_the_documentation(reports):
+    page = (Path(__file__).parents[2] / "docs" / "check.md").read_text()
+    for schema in (PASS, MISTAKE, COUNTEREXAMPLE):
+        for name in schema["properties"]:
+            assert f"`{name}`" in page, name
+
+
+def test_what_is_no_number_is_null():
+    actual = np.array([[[[np.nan, 1.0]]]])
+    example = Counterexample("dx", "", {}, np.zeros((1, 1, 1, 2)), actual)
+    assert example.as_json()["actual"] == [[[[None, 1.0]]]]
+
+
+def test_a_mistake_says_what_is_computed_and_what_is_right():
+    (report,) = check_file(CORPUS / "cache_loops__sample_for_filter.py").passes
+    (mistake,) = report.mistakes
+    assert "w[n,c,t]" in mistake.computes
+    assert "w[k,c,t]" in mistake.right
+
+
+def test_junit_has_the_shape_that_ci_servers_read(reports):
+    root = ET.fromstring(write_junit(reports))
+    assert root.tag == "testsuites"
+    suites = root.findall("testsuite")
+    assert len(suites) == len(reports)
+    for counted, tag in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
+        each = [len(suite.findall(f".//{tag}")) for suite in suites]
+        assert [int(suite.get(counted)) for suite in suites] == each
+        assert int(root.get(counted)) == sum(each)
+    cases = root.findall(".//testcase")
     assert len(cases) >= 12
-    assert tree.findall(".//failure")
+    assert len({(c.get("classname"), c.get("name")) for c in cases}) == len(cases)
+    for case in cases:
+        assert {"classname", "name", "file", "line", "time"} <= set(case.attrib)
+        assert len(case) <= 1
+    for failure in root.iter("failure"):
+        assert failure.get("message")
+        assert failure.get("type")
+        assert failure.text
+
+
+def test_junit_names_the_file_that_cannot_be_read(tmp_path):
+    broken = tmp_path / "broken.py"
+    broken.write_text("def (")
+    root = ET.fromstring(write_junit([check_file(broken)]))
+    assert root.get("errors") == "1"
+    assert root.find(".//testcase/error").get("message")
 
 
 def test_text_names_verdict_mistake_and_numbers(reports):
@@ -82,12 +258,63 @@ def test_the_page_escapes_what_other_people_wrote():
     assert "<script>" not in picture
 
 
-def test_lesson_points_at_the_step(reports):
-    text = write_lesson(reports[1:])
-    assert "Here your code departs (axes-mixed" in text
+def test_the_text_fits_into_eighty_columns(reports):
+    out = io.StringIO()
+    write_text(reports, out)
+    long = [line for line in out.getvalue().splitlines() if len(line) > 80]
+    assert long == []
 
 
-def test_every_step_that_is_missed_belongs_to_a_known_mistake():
+def test_the_picture_says_both_numbers_of_every_wrong_entry():
+    expected = np.arange(12.0).reshape(2, 1, 2, 3)
+    actual = expected.copy()
+    actual[1, 0, 1, 2] = -7
+    picture = draw_difference(expected, actual, "dx")
+    assert picture.count('class="wrong"') == 1
+    assert "−7 instead" not in picture  # the tooltip is for copying: an ASCII minus
+    assert "-7 instead of 11" in picture
+    assert "n = 1, c = 0" in picture
+    assert "1 of 12 entries are wrong" in picture
+
+
+def test_lesson_walks_to_the_step_and_no_further():
+    report = check_file(CORPUS / "cache_loops__stride_ignored.py")
+    text = write_lesson([report])
+    assert "Here your code departs (stride-ignored" in text
+    for rule in ("chain rule", "Kronecker delta", "solving a subscript"):
+        assert rule in text
+    walk = text.split("dw is wrong")[1]
+    assert "→ 3. sum and product rule" in walk
+    assert "4. Kronecker delta" not in walk
+    assert "From there the derivation goes on to the result" in walk
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("dx[i] = sum(t) dz[i + t] * w[t]", "solving a subscript"),
+        ("dw[t] = sum(o) dz[o] * x[o - t]", "sum and product rule"),
+        ("dx[n,c,i] = sum(k,t) dz[n,k,i - t] * w[c,k,t]", "sum and product rule"),
+        ("db[k] = sum(n) dz[n,k,o]", "chain rule"),
+    ],
+)
+def test_the_lesson_of_an_equation_stops_where_it_departs(capsys, text, rule):
+    assert run("--equation", text, "--teach") == 1
+    lesson = capsys.readouterr().out
+    (marked,) = [line for line in lesson.splitlines() if line.startswith("→ ")]
+    assert rule in marked
+    assert "Here the equation departs" in lesson
+
+
+def test_the_step_that_was_missed_depends_on_the_gradient():
+    assert missed("stride-ignored", "dx") == SOLVE
+    assert missed("stride-ignored", "dw") == LINEAR
+    assert missed("first-sample-only", "db") == CHAIN
+
+
+def test_every_mistake_with_an_equation_belongs_to_a_step():
+    assert set(CHANGES) <= set(MISSED)
     assert set(MISSED) <= set(BY_NAME)
 
 
@@ -106,6 +333,10 @@ def test_exit_codes(capsys, tmp_path):
     assert run("--equation", "dx[i] = sum(t) dz[i - t] * w[t]") == 0
     assert run("--equation", "dx[i] = sum(t) dz[i + t] * w[t]", "--json") == 1
     assert "sign" in capsys.readouterr().out
+    text = r"db_k = \sum_n dz_{n,k} \\ dw_t = \sum_o dz_o x_{o-t}"
+    assert run("--equation", text, "--json") == 1
+    found = json.loads(capsys.readouterr().out)["equations"]
+    assert [equation["gradient"] for equation in found] == ["db", "dw"]
 
 
 def test_a_name_after_the_file(capsys):

@@ -1,58 +1,50 @@
-"""Equations as text.
+"""Equations as text: index notation, or LaTeX as people write it.
 
     equation  = access "=" term {("+" | "-") term} ["for" ranges] ["with" shapes]
-    term      = [number "*"] ["sum" "(" names ["if" conditions] ")"] product
+    term      = [number "*"] ["sum" "(" sums ["if" conditions] ")"] product
     product   = (number | access) {"*" (number | access)}
-    access    = name ["[" affine {"," affine} "]"]
-    condition = "0" "<=" affine "<" size  |  affine "%" size "==" "0"  |  affine "==" "0"
+    access    = name ["[" affine {"," affine} "]"]  |  "rot180" "(" access ")"
+    sums      = name ["=" size ".." size] {"," ...}
+    condition = affine ("==" | "<=" | "<" | ">=" | ">") affine {...}  |  affine "%" size "==" affine
     ranges    = name "<" size {"," name "<" size}
     shapes    = name "[" size {"," size} "]" {"," ...}
 
-An index without a range in `for` runs over the axis that it is the whole subscript of, or over a
-size named by its capital letter. `with` states shapes that the ranges do not tell.
+An index without a range runs over the axis that it is the whole subscript of, or over a size named
+by its capital letter. `with` states shapes that the ranges do not tell. LaTeX is turned into the
+same tokens by `tex`, so both are read by the one grammar here.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, NoReturn
 
 from convgrad.algebra.affine import Affine
-from convgrad.algebra.conditions import reading_conditions
-from convgrad.algebra.expression import (
-    Access,
-    Condition,
-    Divides,
-    Equation,
-    Index,
-    Tensor,
-    Term,
-    Within,
-    Zero,
-)
+from convgrad.algebra.assemble import assemble
+from convgrad.algebra.expression import Condition, Divides, Within, Zero
 from convgrad.algebra.polynomial import ONE, Polynomial
+from convgrad.algebra.tex import is_tex, tex_equations
+from convgrad.algebra.tokens import COMPARISONS, WORDS, Token, tokens
+from convgrad.algebra.written import Written, WrittenAccess, WrittenSum, WrittenTerm
 from convgrad.errors import EquationError, ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+)|(?P<name>[^\W\d]\w*'*)|(?P<sign><=|==|[\[\]()=+\-*/%<,·−≤∑]))"
-)
-_SAME = {"·": "*", "−": "-", "≤": "<=", "∑": "sum"}
-_WORDS = frozenset({"sum", "if", "for", "with"})
+    from convgrad.algebra.expression import Equation
 
 
-def parse(text: str, *, zero_outside: bool = True) -> Equation:
-    """Read an equation in index notation.
+def parse(text: str, *, zero_outside: bool = True, first: int = 0) -> Equation:
+    r"""Read an equation in index notation or LaTeX.
 
     Args:
         text: the equation; see the grammar at the head of this module.
         zero_outside: whether a tensor counts as zero outside its shape, which is what people
             mean: the conditions that keep every subscript inside are added. Where it is false
             only the conditions that are written stand.
+        first: the number that indices count from on the page; the result counts from 0.
 
     Returns: the equation.
 
@@ -63,6 +55,8 @@ def parse(text: str, *, zero_outside: bool = True) -> Equation:
     >>> z = parse("z[n,k,i,j] = b[k] + sum(c,a,b) x[n,c,2*i+a-1,2*j+b-1] * w[k,c,a,b]")
     >>> print(z.terms[1].conditions[0])
     0 <= 2*i + a - 1 < X2
+    >>> print(parse(r"\delta_m = \sum_{a=1}^{T} \delta^{l+1}_{m-a+1} w_a", first=1))
+    delta[m] = sum(a if 0 <= m - a < DELTA^L+10) delta^l+1[m-a] * w[a]
     >>> parse("z[i] = x[i")
     Traceback (most recent call last):
         ...
@@ -71,47 +65,41 @@ def parse(text: str, *, zero_outside: bool = True) -> Equation:
                 ^
       expected: , or ]
     """
-    return _Reader(text).equation(zero_outside=zero_outside)
+    return assemble(read(text), text, zero_outside=zero_outside, first=first)
 
 
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-    column: int
+def read(text: str) -> Written:
+    """The one equation of a text as it is written; see `read_all`."""
+    first, *more = read_all(text)
+    if more:
+        raise EquationError(
+            f"{1 + len(more)} equations",
+            got="; ".join(str(f.left) for f in (first, *more)),
+            expected="one",
+            mend="read them one by one",
+        )
+    return first
 
 
-@dataclass(frozen=True)
-class _RawAccess:
-    """An access before it is known which names are indices and what the shapes are."""
+def read_all(text: str) -> tuple[Written, ...]:
+    r"""Every equation of a text, as written: ranges and shapes are left open.
 
-    name: str
-    subscripts: tuple[Affine, ...]
-    column: int
+    Raises: ParseError: where the text is no equation, with the column.
 
-
-@dataclass(frozen=True)
-class _RawTerm:
-    sums: tuple[str, ...]
-    conditions: tuple[Condition, ...]
-    coefficient: Fraction
-    accesses: tuple[_RawAccess, ...]
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    place = 0
-    while text[place:].strip():
-        match = _TOKEN.match(text, place)
-        if match is None:
-            column = len(text) - len(text[place:].lstrip()) + 1
-            raise ParseError(
-                text, column, expected="a name, a number or one of [ ] ( ) + - * / % ,"
-            )
-        kind = match.lastgroup or ""
-        found = _SAME.get(match[kind], match[kind])
-        yield _Token("name" if found == "sum" else kind, found, match.start(kind) + 1)
-        place = match.end()
-    yield _Token("end", "", len(text.rstrip()) + 1)
+    >>> for equation in read_all(r"dw_t &= \sum_o dz_o x_{o+t} \\ db &= \sum_o dz_o"):
+    ...     print(equation)
+    dw[t] = sum(o) dz[o] * x[o+t]
+    db = sum(o) dz[o]
+    """
+    if not is_tex(text):
+        return (_Reader(text, list(tokens(text))).equation(),)
+    found: list[Written] = []
+    for part in tex_equations(text):
+        written = _Reader(text, list(part.tokens)).equation()
+        found.append(
+            replace(written, notes=part.notes, operation=part.operation, rounded=part.rounded)
+        )
+    return tuple(found)
 
 
 @dataclass
@@ -119,18 +107,15 @@ class _Reader:
     """Recursive descent over the tokens; one method for each rule of the grammar."""
 
     text: str
+    tokens: list[Token]
     place: int = 0
-    tokens: list[_Token] = field(default_factory=list[_Token])
     bound: set[str] = field(default_factory=set[str])
     """The indices in scope: every other name in a subscript is a size."""
-
-    def __post_init__(self) -> None:
-        self.tokens = list(_tokens(self.text))
 
     # --- the stream of tokens ---
 
     @property
-    def now(self) -> _Token:
+    def now(self) -> Token:
         return self.tokens[self.place]
 
     def sees(self, *texts: str) -> bool:
@@ -148,7 +133,7 @@ class _Reader:
 
     def name(self, expected: str = "a name") -> str:
         token = self.now
-        if token.kind != "name" or token.text in _WORDS:
+        if token.kind != "name" or token.text in WORDS:
             self.fail(expected)
         self.place += 1
         return token.text
@@ -158,22 +143,28 @@ class _Reader:
 
     # --- the grammar ---
 
-    def equation(self, *, zero_outside: bool) -> Equation:
+    def equation(self) -> Written:
         self.scan_bound_names()
         left = self.access()
-        self.need("=")
-        raw = [] if self.sees("0") and self.alone() else [self.term(Fraction(1))]
-        if not raw:
+        self.need("+=" if self.sees("+=") else "=", expected="=")
+        terms = [] if self.sees("0") and self.alone() else [self.term(Fraction(1))]
+        if not terms:
             self.place += 1
         while self.sees("+", "-"):
             sign = Fraction(1 if self.takes("+") else -1)
             self.place += sign < 0
-            raw.append(self.term(sign))
+            terms.append(self.term(sign))
         extents = self.ranges() if self.takes("for") else {}
         shapes = self.shapes() if self.takes("with") else {}
         if self.now.kind != "end":
             self.fail("an operator (* + -), `for`, `with` or the end")
-        return _assemble(self, left, raw, extents, shapes, zero_outside=zero_outside)
+        return Written(
+            left,
+            tuple(terms),
+            frozenset(self.bound),
+            extents=tuple(extents.items()),
+            shapes=tuple(shapes.items()),
+        )
 
     def alone(self) -> bool:
         """Whether the token after this one ends the sum."""
@@ -183,92 +174,151 @@ class _Reader:
     def scan_bound_names(self) -> None:
         """Find the indices first: free ones on the left side, summed ones after `sum(`."""
         before_equals = True
-        for token, following in zip(self.tokens, self.tokens[1:], strict=False):
-            before_equals = before_equals and token.text != "="
-            if before_equals and token.kind == "name" and following.text != "[":
+        for place, token in enumerate(self.tokens[:-1]):
+            before_equals = before_equals and token.text not in {"=", "+="}
+            opens = self.tokens[place + 1].text in {"[", "("}
+            if before_equals and token.kind == "name" and not opens:
                 self.bound.add(token.text)
-        for position, token in enumerate(self.tokens):
-            if token.text != "sum":
-                continue
-            for inner in self.tokens[position + 2 :]:
-                if inner.text in {")", "if"} or inner.kind == "end":
-                    break
-                if inner.kind == "name":
-                    self.bound.add(inner.text)
+            if token.text == "sum":
+                self.bound |= set(self._names_of_sum(place + 1))
+        self._bind_repeated()
 
-    def term(self, coefficient: Fraction) -> _RawTerm:
+    def _names_of_sum(self, place: int) -> Iterator[str]:
+        """The names after `(` or a comma, up to `if` or the closing bracket."""
+        depth = 0
+        for before, token in zip(self.tokens[place:], self.tokens[place + 1 :], strict=False):
+            depth += (before.text == "(") - (before.text == ")")
+            if token.text == "if" or depth == 0:
+                return
+            if depth == 1 and token.kind == "name" and before.text in {"(", ","}:
+                yield token.text
+
+    def _bind_repeated(self) -> None:
+        """`+=` without a sum: every name that is a whole subscript is summed over."""
+        texts = [token.text for token in self.tokens]
+        if "+=" not in texts or "sum" in texts:
+            return
+        for i, token in enumerate(self.tokens[1:-1], start=1):
+            alone = texts[i - 1] in {"[", "(", ","} and texts[i + 1] in {"]", ")", ","}
+            if token.kind == "name" and alone:
+                self.bound.add(token.text)
+
+    def term(self, coefficient: Fraction) -> WrittenTerm:
+        factor = (ONE, ONE)
         if self.takes("-"):
             coefficient = -coefficient
         if self.now.kind == "number":
-            coefficient *= self.fraction()
-            if self.alone() or not self.takes("*"):
-                return _RawTerm((), (), coefficient, ())
-        sums: tuple[str, ...] = ()
+            number, under = self.fraction()
+            coefficient, factor = coefficient * number, (ONE, under)
+            if not self.takes("*"):
+                return WrittenTerm((), (), coefficient, (), factor)
+        sums: tuple[WrittenSum, ...] = ()
         conditions: tuple[Condition, ...] = ()
-        if self.takes("sum"):
-            sums, conditions = self.under_the_sum()
-        accesses: list[_RawAccess] = []
+        while self.takes("sum"):
+            more, limits = self.under_the_sum()
+            sums, conditions = (*sums, *more), (*conditions, *limits)
+        accesses: list[WrittenAccess] = []
         while True:
             if self.now.kind == "number":
-                coefficient *= self.fraction()
+                coefficient *= self.fraction()[0]
             else:
                 accesses.append(self.access())
             if not self.takes("*"):
-                return _RawTerm(sums, conditions, coefficient, tuple(accesses))
+                break
+        if not sums and any(token.text == "+=" for token in self.tokens):
+            left = {i.text for i in self.tokens[: self.tokens.index(self._equals())]}
+            inside = {n for a in accesses for s in a.subscripts for n in s.indices}
+            sums = tuple(WrittenSum(name) for name in sorted(inside - left))
+        return WrittenTerm(sums, conditions, coefficient, tuple(accesses), factor)
 
-    def under_the_sum(self) -> tuple[tuple[str, ...], tuple[Condition, ...]]:
+    def _equals(self) -> Token:
+        return next(token for token in self.tokens if token.text in {"=", "+="})
+
+    def under_the_sum(self) -> tuple[tuple[WrittenSum, ...], tuple[Condition, ...]]:
         self.need("(")
-        names: list[str] = []
+        names: list[WrittenSum] = []
         conditions: list[Condition] = []
         while not self.sees(")", "if"):
-            names.append(self.name("the name of a summed index"))
+            names.append(self.summed())
             if not self.sees(")", "if"):
                 self.need(",", expected=", or if or )")
         if self.takes("if"):
-            conditions.append(self.condition())
+            conditions += self.condition()
             while self.takes(","):
-                conditions.append(self.condition())
+                conditions += self.condition()
         self.need(")", expected=", or )")
         return tuple(names), tuple(conditions)
 
-    def condition(self) -> Condition:
+    def summed(self) -> WrittenSum:
+        name = self.name("the name of a summed index")
+        if not self.takes("="):
+            return WrittenSum(name)
+        first = self.size()
+        last = self.size() if self.takes("..") and not self.sees(")", "if", ",") else None
+        return WrittenSum(name, first, last)
+
+    def condition(self) -> list[Condition]:  # noqa: RET503  (fail never returns)
+        """A comparison, or a chain of them such as `0 <= i + p - s*o < T`."""
         column = self.now.column
-        value = self.affine()
-        if self.takes("<="):
-            if value != Affine.number(0):
-                self.fail("a range that starts at 0", column=column)
-            value = self.affine()
-            self.need("<")
-            return Within(value, self.size())
+        values = [self.affine()]
         if self.takes("%"):
             modulus = self.size()
-            self.need("==")
-            self.need("0")
-            return Divides(modulus, value)
-        self.need("==", expected="<= or % or ==")
-        self.need("0")
-        return Zero(value)
+            self.need("==" if self.sees("==") else "=", expected="==")
+            return [Divides(modulus, values[0] - self.affine())]
+        signs: list[str] = []
+        while self.sees(*COMPARISONS):
+            signs.append(self.now.text)
+            self.place += 1
+            values.append(self.affine())
+        if not signs:
+            self.fail("<= or % or ==")
+        if set(signs) <= {"==", "="}:
+            return [Zero((a - b).numerator) for a, b in pairwise(values)]
+        if len(signs) == 2 and all(sign[0] == signs[0][0] for sign in signs):
+            low, value, high = values if signs[0][0] == "<" else values[::-1]
+            below, above = signs if signs[0][0] == "<" else signs[::-1]
+            start = low + (below in {"<", ">"})
+            extent = high - start + (above in {"<=", ">="})
+            if not extent.terms and extent.divisor == ONE:
+                return [Within(value - start, extent.constant)]
+        self.fail("a range with both ends, such as 0 <= i - t < I", column=column)
 
-    def fraction(self) -> Fraction:
-        number = Fraction(self.now.text)
+    def fraction(self) -> tuple[Fraction, Polynomial]:
+        """A number, perhaps over a number or over a letter, such as 1/N."""
+        number, under = Fraction(self.now.text), ONE
         self.place += 1
         if self.takes("/"):
+            if self.now.kind == "name" and self.now.text not in WORDS:
+                return number, self.atom().constant
             if self.now.kind != "number" or self.now.text == "0":
                 self.fail("a number greater than 0")
             number /= int(self.now.text)
             self.place += 1
-        return number
+        return number, under
 
-    def access(self) -> _RawAccess:
+    def access(self) -> WrittenAccess:
         column = self.now.column
+        if self.takes("rot180"):
+            self.need("(")
+            turned = self.access()
+            self.need(")")
+            outside = self.subscripts()
+            subscripts = (*turned.subscripts, *outside)
+            return replace(turned, subscripts=subscripts, column=column, rotated=True)
         name = self.name("a tensor, a number or sum(...)")
-        subscripts: list[Affine] = []
-        if self.takes("["):
-            while not self.takes("]"):
-                subscripts.append(self.affine())
-                if not self.sees("]"):
-                    self.need(",", expected=", or ]")
-        return _RawAccess(name, tuple(subscripts), column)
+        return WrittenAccess(name, self.subscripts(), column)
+
+    def subscripts(self) -> tuple[Affine, ...]:
+        found: list[Affine] = []
+        while self.sees("[", "("):
+            closing = "]" if self.takes("[") else ")"
+            if closing == ")":
+                self.place += 1
+            while not self.takes(closing):
+                found.append(self.affine())
+                if not self.sees(closing):
+                    self.need(",", expected=f", or {closing}")
+        return tuple(found)
 
     def affine(self) -> Affine:
         negative = self.takes("-")
@@ -285,12 +335,13 @@ class _Reader:
         total = self.atom()
         while True:
             column = self.now.column
+            follows = self.now.kind in {"name", "number"} and self.now.text not in WORDS
             if self.takes("/"):
                 divisor = self.atom()
                 if divisor.terms or not divisor.constant:
                     self.fail("a size greater than 0: an index cannot divide", column=column + 1)
                 total = total.over(divisor.constant)
-            elif self.takes("*") or (self.now.kind == "name" and self.now.text not in _WORDS):
+            elif self.takes("*") or follows or self.sees("("):
                 right = self.atom()
                 if total.terms and right.terms:
                     self.fail("a size: two indices cannot be multiplied", column=column)
@@ -339,88 +390,3 @@ class _Reader:
             found[name] = tuple(sizes)
             if not self.takes(","):
                 return found
-
-
-def _assemble(
-    reader: _Reader,
-    left: _RawAccess,
-    raw: list[_RawTerm],
-    extents: dict[str, Polynomial],
-    shapes: dict[str, tuple[Polynomial, ...]],
-    *,
-    zero_outside: bool,
-) -> Equation:
-    """Give every index its extent and every tensor its shape."""
-    accesses = [left, *(access for term in raw for access in term.accesses)]
-    _refuse_forgotten_sums(reader, accesses)
-    for access in accesses:
-        for subscript, size in zip(access.subscripts, shapes.get(access.name, ()), strict=False):
-            if subscript.plain:
-                extents.setdefault(subscript.plain, size)
-
-    def extent(name: str) -> Polynomial:
-        return extents.setdefault(name, Polynomial.letter(name.upper()))
-
-    tensors: dict[str, Tensor] = {}
-    for name in dict.fromkeys(access.name for access in accesses):
-        uses = [access.subscripts for access in accesses if access.name == name]
-        if len({len(use) for use in uses}) > 1 or len(shapes.get(name, uses[0])) != len(uses[0]):
-            raise EquationError(
-                f"{name} is read with different numbers of subscripts",
-                got=", ".join(sorted({str(len(use)) for use in uses})),
-                expected="the same number everywhere",
-                mend="give the tensors different names",
-            )
-        axes = list(zip(*uses, strict=True))
-        guessed = tuple(_axis_size(name, axis, uses, extent) for axis, uses in enumerate(axes))
-        names = tuple(next((s.plain for s in axis if s.plain), "") for axis in axes)
-        tensors[name] = Tensor(name, shapes.get(name, guessed), names)
-
-    def finished(access: _RawAccess) -> Access:
-        return Access(tensors[access.name], access.subscripts)
-
-    target = finished(left)
-    free = dict.fromkeys(name for s in left.subscripts for name in sorted(s.indices))
-    indices = tuple(Index(name, extent(name)) for name in free)
-    terms: list[Term] = []
-    for part in raw:
-        sums = tuple(Index(name, extent(name)) for name in part.sums)
-        factors = tuple(finished(access) for access in part.accesses)
-        term = Term(sums, factors, part.conditions, part.coefficient)
-        known = {index.name: index.extent for index in (*indices, *sums)}
-        if zero_outside and not term.free - free.keys():
-            needed = reading_conditions(term, known)
-            conditions = tuple(dict.fromkeys((*part.conditions, *needed)))
-            term = Term(sums, factors, conditions, part.coefficient)
-        terms.append(term)
-    return Equation(target, indices, tuple(terms))
-
-
-def _axis_size(
-    name: str, axis: int, uses: tuple[Affine, ...], extent: Callable[[str], Polynomial]
-) -> Polynomial:
-    """The range of the index that walks along the axis; a letter of its own where none does."""
-    for subscript in uses:
-        if subscript.plain:
-            return extent(subscript.plain)
-    if all(not subscript.terms for subscript in uses):
-        places = [subscript.constant.number for subscript in uses]
-        numbers = [place for place in places if place is not None]
-        if len(numbers) == len(places):
-            return Polynomial.of(max(numbers) + 1)
-    return Polynomial.letter(f"{name.upper()}{axis}")
-
-
-def _refuse_forgotten_sums(reader: _Reader, accesses: list[_RawAccess]) -> None:
-    """A size alone in a subscript is an index whose sum was forgotten."""
-    for access in accesses:
-        for subscript in access.subscripts:
-            constant = subscript.constant
-            lone = constant.letters if not subscript.terms and len(constant.terms) == 1 else ()
-            if len(lone) == 1 and str(constant) in lone:
-                raise ParseError(
-                    reader.text,
-                    access.column,
-                    expected=f"a sum over {constant}, or {constant} on the left side",
-                    mend=f"write sum({constant}) before the product",
-                )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from convgrad.check.mistakes.equations import computed, in_words, right_equation
 from convgrad.check.nest import PASSES
 
 if TYPE_CHECKING:
@@ -21,14 +22,6 @@ ORDER: tuple[Verdict, ...] = (
 )  # fmt: skip
 BAD: frozenset[Verdict] = frozenset({"wrong", "crashes", "unexplained"})
 JSON_VERSION = 1
-
-# The right equations, per pass; x, w, dz, z and p as in docs/check.md.
-EQUATIONS: dict[Pass, str] = {
-    "forward": "z[n,k,o] = b[k] + Σ(c,t) x[n,c,s·o+d·t−p] · w[k,c,t]",
-    "dx": "dx[n,c,i] = Σ(k) Σ(o,t: s·o+d·t = i+p) dz[n,k,o] · w[k,c,t]",
-    "dw": "dw[k,c,t] = Σ(n,o) dz[n,k,o] · x[n,c,s·o+d·t−p]",
-    "db": "db[k] = Σ(n,o) dz[n,k,o]",
-}
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:
@@ -63,7 +56,22 @@ class FoundMistake:
             "term": self.term,
             "detail": self.detail,
             "line": self.line,
+            "computes": self.computes,
+            "right": self.right,
         }
+
+    @property
+    def computes(self) -> str:
+        """The equation that code with this mistake computes; empty where it is none."""
+        for which in PASSES:
+            if which == self.gradient and (found := computed(self.name, which, self.detail)):
+                return in_words(found)
+        return ""
+
+    @property
+    def right(self) -> str:
+        """The right equation of the gradient."""
+        return next((in_words(right_equation(p)) for p in PASSES if p == self.gradient), "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +107,10 @@ class Counterexample:
 
 
 def _plain(a: Array) -> Any:
-    return np.where(np.isfinite(a.astype(float)), a.astype(float), 0).tolist()
+    """Nested lists; null for what is no finite number, which JSON cannot say."""
+    numbers = a.astype(float).astype(object)
+    numbers[~np.isfinite(a.astype(float))] = None
+    return numbers.tolist()
 
 
 @dataclass(frozen=True)
@@ -143,7 +154,10 @@ class PassReport:
             "name": self.name,
             "line": self.line,
             **{p: self.verdicts.get(p, "not computed") for p in PASSES},
-            "features": self.features,
+            "features": {
+                feature: {p: verdicts.get(p, "not computed") for p in PASSES}
+                for feature, verdicts in self.features.items()
+            },
             "mistakes": [m.as_json() for m in self.mistakes],
             "conventions": self.conventions,
             "counterexample": self.counterexample.as_json() if self.counterexample else {},

@@ -83,7 +83,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check; 0 where everything is right, 1 where something is wrong, 2 where nothing was found."""
+    """Check: 0 where everything is right, 1 where something is wrong, 2 where nothing was found."""
     if arguments.equation is not None:
         return _check_equation(arguments)
     if not arguments.files:
@@ -202,11 +202,16 @@ def _write_file(path: str, text: str) -> None:
 def _check_equation(arguments: argparse.Namespace) -> int:
     import json
 
-    from convgrad.check.equations import check_equation
+    from convgrad.check.equations import check_equations
+    from convgrad.check.forms.lesson import write_equation_lesson
 
-    report = check_equation(arguments.equation, arguments.forward)
+    reports = check_equations(arguments.equation, arguments.forward)
     if arguments.json:
-        sys.stdout.write(json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
+        found = [report.as_json() for report in reports]
+        data = found[0] if len(found) == 1 else {"version": 1, "equations": found}
+        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(f"{report}\n")
-    return 0 if report.is_right else 1
+        sys.stdout.write("\n\n".join(map(str, reports)) + "\n")
+        if arguments.teach:
+            sys.stdout.write("\n" + write_equation_lesson(reports))
+    return 0 if all(report.is_right for report in reports) else 1

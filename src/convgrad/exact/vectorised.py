@@ -68,16 +68,20 @@ def _term(
     """One term as an array over the free indices."""
     known = {**extents, **{index.name: numeric(index.extent) for index in term.sums}}
     conditions = list(term.conditions)
+    applied: set[Condition] = set()
     gathered: list[Gathered] = []
     for factor in term.factors:
         match factor:
             case Access():
-                gathered.append(_gather(factor, arrays[factor.tensor.name], conditions, known))
+                array = arrays[factor.tensor.name]
+                gathered.append(_gather(factor, array, conditions, applied, known))
             case Kronecker(left, right):
                 conditions.append(Zero(left - right))
             case _:
                 raise EquationError(f"{factor} has no value", expected="a finished equation")
-    for condition in conditions:  # what no single factor contains
+    for condition in conditions:
+        if condition in applied:
+            continue  # what is left is in no single factor
         names = tuple(sorted(condition.value.indices))
         grid = _grid(names, known)
         mask = np.broadcast_to(_mask(condition, grid), tuple(known[name] for name in names))
@@ -98,17 +102,20 @@ def _term(
 def _gather(
     access: Access,
     array: Array,
-    conditions: list[Condition],
+    conditions: Sequence[Condition],
+    applied: set[Condition],
     extents: Mapping[str, int],
 ) -> Gathered:
     """The array read at every value of the indices of an access; its own conditions applied.
 
-    Subscripts that share no index are read one axis at a time, the others all at once. The
-    conditions that are dealt with are taken off the list.
+    Subscripts that share no index are read one axis at a time, the others all at once. Every factor
+    obeys the conditions on its own indices, also one that another factor has obeyed: it may be what
+    keeps this one inside its shape.
     """
     names: list[str] = []
     for subscripts, axes in reversed(_independent(access, conditions)):
         own, array = _read(access, array, subscripts, axes, conditions, extents)
+        applied.update(c for c in conditions if c.value.indices <= set(own))
         names[:0] = own
     return array, tuple(names)
 
@@ -131,7 +138,7 @@ def _read(
     array: Array,
     subscripts: tuple[Affine, ...],
     axes: tuple[int, ...],
-    conditions: list[Condition],
+    conditions: Sequence[Condition],
     extents: Mapping[str, int],
 ) -> tuple[tuple[str, ...], Array]:
     """Replace neighbouring axes of the array by the indices of their subscripts."""
@@ -146,7 +153,6 @@ def _read(
     inside = np.ones(shape, dtype=bool)
     for condition in own:
         inside &= _mask(condition, grid)
-        conditions.remove(condition)
     flat: Array = np.zeros((), dtype=np.int64)
     for subscript, size in zip(subscripts, sizes, strict=True):
         place, remainder = _value(subscript, grid)

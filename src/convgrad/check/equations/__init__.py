@@ -1,5 +1,5 @@
 """Equations as people write them, checked against the derived gradient."""
 
-from convgrad.check.equations.judge import EquationReport, check_equation
+from convgrad.check.equations.judge import EquationReport, check_equation, check_equations
 
-__all__ = ["EquationReport", "check_equation"]
+__all__ = ["EquationReport", "check_equation", "check_equations"]

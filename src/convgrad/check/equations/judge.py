@@ -1,28 +1,53 @@
-"""The verdict on an equation: right, right under a condition, or wrong at a subscript."""
+"""The verdict on an equation: right, right under a condition, or wrong at a subscript.
+
+The algebra decides: samples, channels and filters are the same letter on both sides, the positions
+of every axis satisfy the relation of a layer, and every index that the left side lacks is summed
+once. Ranges are proved by exact evaluation.
+"""
 
 from __future__ import annotations
 
-import itertools
-import re
 from dataclasses import dataclass, replace
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from convgrad.check.equations.meaning import Bound, evaluate, is_plain, names_in
-from convgrad.check.equations.written import Factor, Written, read_equation
-from convgrad.check.layout import arrange
-from convgrad.check.nest import truth
-from convgrad.check.probe import Sizes, integers
+from convgrad.algebra.differentiate import CHAIN, LINEAR, RANGES, SOLVE
+from convgrad.algebra.parse import read, read_all
+from convgrad.algebra.polynomial import ONE, ZERO
+from convgrad.algebra.written import counted_from, origins
+from convgrad.check.equations.findings import Finding, missing_sums, same_letters, sums_that_repeat
+from convgrad.check.equations.proof import holds
+from convgrad.check.equations.reading import (
+    SPATIAL,
+    Factor,
+    Reading,
+    axes_of,
+    bare,
+    confused,
+    moving,
+    roles_of,
+    shared,
+    turned,
+    without_ties,
+)
+from convgrad.check.equations.relation import PADDING, STRIDE, Layer, meant, solve
+from convgrad.check.mistakes.equations import in_words, right_equation
 from convgrad.errors import EquationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
-    from convgrad.check.nest import Array, Pass
+    from convgrad.algebra.polynomial import Polynomial
+    from convgrad.algebra.written import Written
+    from convgrad.check.nest import Pass
 
-ERROR = re.compile(r"delta|d_?(z|y|out|o)\b|d_O|dZ|dY|dout|grad|g$|e$", re.IGNORECASE)
-WEIGHTS = re.compile(r"^(w|k|f|theta|kernel|filter|weight)", re.IGNORECASE)
+RIGHT = "it is the gradient of the forward pass, up to names and order"
+MULTIPLIES = (
+    "the stride multiplies where it must divide: input i belongs to output (i + p - t)/s,"
+    " and only where s divides it"
+)
+SAME_OPERATION = "∗ stands for the operation of the forward pass"
+OTHER_OPERATION = "∗ is a true convolution, and the forward pass a cross-correlation"
 
 
 @dataclass(frozen=True)
@@ -36,7 +61,9 @@ class EquationReport:
         conditions: under which it is right.
         reason: why, in one sentence.
         correction: the subscript that is wrong, and the right one.
-        derived: the right equation.
+        corrected: the whole equation with the right subscript, in the letters of the page.
+        derived: the gradient as the algebra derives it, with stride, padding and dilation.
+        missed: the rule of the derivation that a wrong equation departs from.
         notes: what was assumed.
     """
 
@@ -46,7 +73,9 @@ class EquationReport:
     conditions: tuple[str, ...] = ()
     reason: str = ""
     correction: str = ""
+    corrected: str = ""
     derived: str = ""
+    missed: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -60,16 +89,18 @@ class EquationReport:
 
     def __str__(self) -> str:
         """For people."""
-        lines = [f"read as     {self.equation}", f"verdict     {self.gradient}: {self.verdict}"]
-        lines += [f"condition   {c}" for c in self.conditions]
-        for label, text in (
-            ("reason", self.reason),
-            ("write", self.correction),
-            ("derived", self.derived),
-        ):
-            if text:
-                lines.append(f"{label:<12}{text}")
-        return "\n".join([*lines, *(f"note        {n}" for n in self.notes)])
+        rows = [("read as", self.equation), ("verdict", f"{self.gradient}: {self.verdict}")]
+        rows += [("condition", condition) for condition in self.conditions]
+        rows += [
+            ("reason", self.reason), ("write", self.correction), ("corrected", self.corrected),
+            ("derived", self.derived), *(("note", note) for note in self.notes),
+        ]  # fmt: skip
+        return "\n".join(
+            fill(text, 80, initial_indent=f"{label:<12}", subsequent_indent=" " * 12,
+                 break_long_words=False, break_on_hyphens=False)
+            for label, text in rows
+            if text
+        )  # fmt: skip
 
 
 def check_equation(text: str, forward: str | None = None) -> EquationReport:
@@ -82,450 +113,410 @@ def check_equation(text: str, forward: str | None = None) -> EquationReport:
     Raises: EquationError: (also ParseError) where the text has no meaning.
 
     >>> print(check_equation("dx[i] = sum(t) dz[i + t] * w[t]").correction)
-    dz[i - t] instead of dz[i + t]
+    dz[i-t] instead of dz[i+t]
     """
-    equation = read_equation(text)
-    setting = _setting(equation, read_equation(forward) if forward else None)
-    return _judge(equation, setting)
+    return _check(read(text), text, forward)
+
+
+def check_equations(text: str, forward: str | None = None) -> tuple[EquationReport, ...]:
+    """The same for every equation of a text, such as the lines of an `align`."""
+    return tuple(_check(written, text, forward) for written in read_all(text))
+
+
+# ----------------------------------------------------------------------------------- understanding
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What the letters of an equation stand for.
+class Forward:
+    """What a given forward pass says: names, axes of the kernel, layer, start of counting."""
 
-    Attributes:
-        which: the gradient.
-        layouts: of x, w, z by role.
-        roles: the role of every tensor by its name.
-        forward_weights: where a forward pass was given, the layout of the weights there.
-    """
-
-    which: Pass
-    layouts: dict[str, str]
-    roles: dict[str, str]
-    notes: tuple[str, ...] = ()
-    has_stride: bool = False
-    has_padding: bool = False
+    roles: Mapping[str, str]
+    kernel: str
+    starts: Mapping[tuple[str, int], Polynomial]
+    layers: Mapping[str, Layer]
 
 
-def _setting(equation: Written, forward: Written | None) -> Setting:
-    which, roles = _roles(equation)
-    layouts = _layouts(equation, which, roles)
-    notes: list[str] = []
-    if forward is not None:
-        layouts |= _forward_layouts(forward, layouts)
-    else:
-        notes.append(
-            "no forward pass was given: axes are taken as "
-            + ", ".join(f"{r} {t}" for r, t in layouts.items())
-        )
-    if equation.activation:
-        notes.append(
-            "the derivative of the activation was read as a factor outside the convolution"
-        )
-    every = {n for f in equation.factors for t in f.subscripts for n in names_in(t)}
-    every |= {n for c in equation.conditions for n in names_in(c)}
-    indices = {*equation.sums, *(t for t in equation.left.subscripts)}
-    free = every - indices
-    stride = any(re.match(r"s|stride", n) for n in free)
-    padding = any(re.match(r"p|pad", n) for n in free)
-    return Setting(which, layouts, roles, tuple(notes), stride, padding)
+def _forward(text: str) -> Forward:
+    """A forward pass read as z = sum x*w, by the subscript that moves."""
+    written = read(text)
+    term = next((t for t in written.terms if len(t.accesses) == 2), None)
+    if term is None:
+        raise EquationError("the forward pass has no product", got=str(written))
+    product = replace(written, terms=(term,))
+    input_, weights = sorted(term.accesses, key=lambda a: all(s.plain for s in a.subscripts))
+    roles = {bare(input_.name): "x", bare(weights.name): "w"}
+    roles.setdefault(bare(written.left.name), "z")
+    firsts = {s.name: s.first for s in term.sums if s.first is not None}
+    starts = {
+        ("w", axis): firsts[subscript.plain]
+        for axis, subscript in enumerate(weights.subscripts)
+        if subscript.plain in firsts
+    }
+    counted = counted_from(product, origins(product, 0))
+    moves = moving(counted)
+    (put,) = counted.terms
+    x, w = (next(a for a in put.accesses if a.name == n.name) for n in (input_, weights))
+    parts = [Factor("x", x, axes_of(x, "x", moves, 2)), Factor("w", w, axes_of(w, "w", moves, 2))]
+    z = Factor("z", counted.left, axes_of(counted.left, "z", moves, 2))
+    kernel = _kernel_axes(parts[1], parts[0], z)
+    layers: dict[str, Layer] = {}
+    for letter in SPATIAL:
+        forms = [f.at(letter) for f in (parts[0], z, parts[1])]
+        if all(form is not None for form in forms):
+            found = solve(*(form for form in forms if form is not None))
+            if found is not None:
+                layers[letter] = found
+    return Forward(roles, kernel, starts, layers)
 
 
-def _roles(equation: Written) -> tuple[Pass, dict[str, str]]:
-    roles: dict[str, str] = {}
-    errors = [f for f in equation.factors if ERROR.search(f.name)]
-    weights = [f for f in equation.factors if f not in errors and WEIGHTS.match(f.name)]
-    inputs = [f for f in equation.factors if f not in errors and f not in weights]
-    for role, found in (("z", errors), ("w", weights), ("x", inputs)):
-        roles |= {f.name: role for f in found}
-    if len(errors) != 1 or len(equation.factors) > 2 or len(weights) + len(inputs) > 1:
-        raise EquationError(
-            "the factors are not those of a backward pass",
-            got=" * ".join(map(str, equation.factors)),
-            expected="the error (dz, delta^{l+1}) times the weights (w) or the input (x)",
-        )
-    which: Pass = "dx" if weights else "dw" if inputs else "db"
-    return which, roles
+def _kernel_axes(w: Factor, x: Factor, z: Factor) -> str:
+    """The axes of the kernel by the letters that the forward pass shares with x and z."""
+    letters = list(w.axes)
+    for n, subscript in enumerate(w.access.subscripts):
+        if letters[n] in SPATIAL:
+            continue
+        letters[n] = "C" if subscript in x.access.subscripts else "K"
+        if subscript not in x.access.subscripts and subscript not in z.access.subscripts:
+            letters[n] = w.axes[n]
+    return "".join(letters)
 
 
-def _layouts(equation: Written, which: Pass, roles: dict[str, str]) -> dict[str, str]:
-    """The axes of every tensor, from which of its subscripts are sums of indices."""
-    error = next(f for f in equation.factors if roles[f.name] == "z")
-    other = next((f for f in equation.factors if roles[f.name] != "z"), None)
-    if which == "db":
-        rest = len(error.subscripts) - 1
-        at = error.subscripts.index(equation.left.subscripts[0]) if equation.left.subscripts else -1
-        letters_left = {1: "W", 2: "HW", 3: "NHW"}.get(rest if at >= 0 else rest + 1, "")
-        out_layout = letters_left[:at] + "K" + letters_left[at:] if at >= 0 else letters_left
-        return {"z": out_layout}
-    tied = {n for c in equation.conditions for n in names_in(c)}
-    moved = error if which != "dw" else other
-    rank = len(moved.subscripts) if moved is not None else len(error.subscripts)
-    compound = [not is_plain(t) or t in tied for t in moved.subscripts] if moved is not None else []
-    letters = {1: "W", 2: "HW"}
-    spatial = max(1, sum(compound)) if any(compound) else min(2, rank)
-    data = letters.get(spatial, "HW")
-    first = compound.index(True) if any(compound) else (rank - spatial if rank > spatial else 0)
-    after = rank - spatial - first if first else rank - spatial
-    layout = {0: "", 1: "K", 2: "NK"}.get(first, "NK") + data
-    if not first:
-        layout = data + {0: "", 1: "K", 2: "KN"}.get(after, "K")
-    elif after:
-        layout = "N" * (first == 1) + data + "K"
-    out = {"z": layout}
-    channel_last = layout.endswith(("K", "KN")) and not layout.startswith(("K", "NK"))
-    x_rank = len(equation.left.subscripts) if which == "dx" else rank
-    if which == "dw":
-        out["z"] = _with_rank(layout, len(error.subscripts))
-    x = layout.replace("K", "C")
-    out["x"] = _with_rank(x, x_rank)
-    w_rank = (
-        len(other.subscripts)
-        if which == "dx" and other is not None
-        else len(equation.left.subscripts)
-    )
-    full = data + "CK" if channel_last else "KC" + data
-    if w_rank == len(data):
-        full = data
-    elif w_rank == len(data) + 1:
-        keep = "K" if "K" in out["z"] and "C" not in out["x"] else "C"
-        full = full.replace("C" if keep == "K" else "K", "")
-    out["w"] = full
-    return out
-
-
-def _with_rank(layout: str, rank: int) -> str:
-    for letter in ("N", "C", "K"):
-        if len(layout) > rank and letter in layout:
-            layout = layout.replace(letter, "")
-    return layout
-
-
-def _forward_layouts(forward: Written, layouts: dict[str, str]) -> dict[str, str]:
-    """The layouts of the weights and of the data, read off a forward pass."""
-    moved = next((f for f in forward.factors if any(not is_plain(t) for t in f.subscripts)), None)
-    weights = next((f for f in forward.factors if f is not moved), None)
-    if moved is None or weights is None:
-        return {}
-    left = forward.left.subscripts
-    spatial_outputs = [
-        t for t in left if any(t in names_in(s) and not is_plain(s) for s in moved.subscripts)
+def _readings(written: Written, text: str, forward: Forward | None) -> list[Reading]:
+    """The equation counted from 0 and from 1, where the page leaves that open."""
+    known = dict(forward.roles) if forward else {}
+    which, roles = roles_of(written, text, known)
+    firsts = {s.first.number for t in written.terms for s in t.sums if s.first is not None}
+    stated = firsts & {0, 1}
+    bases = sorted(n for n in stated if n is not None) if len(stated) == 1 else [0, 1]
+    return [
+        _reading(way, which, roles, base, forward) for way in _operations(written) for base in bases
     ]
-    taps = {n for s in moved.subscripts if not is_plain(s) for n in names_in(s)} & set(
-        weights.subscripts
-    )
-    channels = [t for t in weights.subscripts if t not in taps and t in moved.subscripts]
-    filters = [t for t in weights.subscripts if t not in taps and t in left]
-    spatial = "HW" if len(spatial_outputs) == 2 else "W"
-    order = [n for s in moved.subscripts if not is_plain(s) for n in names_in(s) if n in taps]
-    letter = {n: spatial[i] for i, n in enumerate(dict.fromkeys(order)) if i < len(spatial)}
-    letter |= dict.fromkeys(channels, "C") | dict.fromkeys(filters, "K")
-    found = {"w": "".join(letter.get(t, "?") for t in weights.subscripts)}
-    fits = "w" in layouts and "?" not in found["w"] and len(found["w"]) == len(layouts["w"])
-    return found if fits else {}
 
 
-# ------------------------------------------------------------------------------------- judging
+def _operations(written: Written) -> list[Written]:
+    """`*` may stand for a cross-correlation or for a true convolution."""
+    if written.operation != "ast":
+        return [written]
+    (term,) = written.terms
+    moved, other = term.accesses
+    against = {s.plain: -s for s in other.subscripts if s.plain and s.plain.endswith("'")}
+    subscripts = tuple(s.with_indices(against) for s in moved.subscripts)
+    along = replace(term, accesses=(replace(moved, subscripts=subscripts), other))
+    return [replace(written, terms=(along,), operation="cross"), written]
 
 
-@dataclass(frozen=True)
-class Try:
-    """One layer on which the equation is evaluated."""
+def _reading(
+    written: Written, which: Pass, roles: dict[str, str], first: int, forward: Forward | None
+) -> Reading:
+    target = {"dx": "x", "dw": "w", "db": "b"}[which]
+    every = {**roles, written.left.name: target}
+    given: Mapping[tuple[str, int], Polynomial] = forward.starts if forward else {}
+    starts = {
+        (name, axis): start
+        for (role, axis), start in given.items()
+        for name, own in every.items()
+        if own == role
+    }
+    start = origins(written, first, starts)
+    counted = counted_from(written, start)
+    counted = without_ties(counted, [name for name, role in roles.items() if role == "z"])
+    moves = moving(counted)
+    (term,) = counted.terms
+    count = max((sum(not s.plain for s in a.subscripts) for a in counted.accesses()), default=0)
 
-    sizes: Sizes
-    base: int
+    def factor(access: Any, role: str) -> Factor:
+        return Factor(role, access, axes_of(access, role, moves, count or 2))
 
-
-def _sizes(
-    setting: Setting,
-    *,
-    stride: int = 1,
-    padding: int = 0,
-    dilation: int = 1,
-    flipped: bool = False,
-) -> Sizes:
-    letters = {c for layout in setting.layouts.values() for c in layout}
-    flat = "H" not in letters
-    channels = 2 if "C" in letters else 1
-    filters = 3 if "K" in letters else 1
-    return Sizes(
-        batch=2 if "N" in letters else 1,
-        channels=channels,
-        filters=filters,
-        size=(1, 6 + dilation) if flat else (5 + dilation, 4 + dilation),
-        kernel=(1, 3) if flat else (3, 2),
-        stride=(1 if flat else stride, stride),
-        pads=((0, 0) if flat else (padding, padding), (padding, padding)),
-        dilation=(1 if flat else dilation, dilation),
-        flipped=flipped,
-    )
-
-
-_AXES = {"x": "NCHW", "w": "KCHW", "z": "NKHW"}
-
-
-def _agrees(
-    equation: Written, setting: Setting, sizes: Sizes, base: int, *, full: bool = False
-) -> bool:
-    """Whether the equation gives the gradient of this layer, with indices from `base`.
-
-    `full`: the error is taken as padded by the kernel's size minus one.
-    """
-    probe = integers(sizes)
-    arrays = {"x": probe.x, "w": probe.w, "z": probe.dz}
-    tensors: dict[str, Bound] = {}
-    for factor in equation.factors:
-        role = setting.roles[factor.name]
-        layout = setting.layouts[role]
-        if len(layout) != len(factor.subscripts):
-            return False
-        array = arrange(arrays[role], _AXES[role], layout)
-        shift = {"H": sizes.kernel[0] - 1, "W": sizes.kernel[1] - 1} if full and role == "z" else {}
-        first = tuple(base + shift.get(letter, 0) for letter in layout)
-        turned = tuple(i for i, letter in enumerate(layout) if letter in "HW")
-        tensors[factor.name] = Bound(array, first, turned)
-    target = {"dx": "x", "dw": "w"}.get(setting.which)
-    if target is None:
-        expected: Array = truth("db", probe)
-        expected = expected if equation.left.subscripts else expected.sum(keepdims=False)
-        left = expected.shape
-    else:
-        layout = setting.layouts[target]
-        if len(layout) != len(equation.left.subscripts):
-            return False
-        expected = arrange(truth(setting.which, probe), _AXES[target], layout)
-        left = expected.shape
-    parameters = _parameters(equation, sizes)
-    try:
-        found = evaluate(equation, tensors, left, (base,) * len(left), parameters)
-    except EquationError:
-        raise
-    except (ValueError, IndexError):
-        return False
-    return found.shape == expected.shape and bool(np.array_equal(found, expected))
+    if which == "db":
+        (access,) = term.accesses
+        error, left = _bias_axes(access, counted.left)
+        return Reading(which, left, error, None, term, counted, first, start)
+    left = factor(counted.left, target)
+    parts = [factor(access, roles[access.name]) for access in term.accesses]
+    if forward and forward.kernel:
+        w = left if left.role == "w" else next(p for p in parts if p.role == "w")
+        if len(forward.kernel) == len(w.axes):
+            put = replace(w, axes=forward.kernel)
+            left = put if w is left else left
+            parts = [put if p is w else p for p in parts]
+    parts = [turned(shared(p, [left, *(o for o in parts if o is not p)])) for p in parts]
+    left = shared(left, parts)
+    error = next(p for p in parts if p.role == "z")
+    other = next(p for p in parts if p.role != "z")
+    return Reading(which, left, error, other, term, counted, first, start)
 
 
-def _parameters(equation: Written, sizes: Sizes) -> dict[str, int]:
-    """Names that are no indices: stride, padding, dilation and kernel size."""
-    every = {n for f in equation.factors for t in f.subscripts for n in names_in(t)}
-    every |= {n for c in equation.conditions for n in names_in(c)}
-    indices = {*equation.sums, *(t for t in equation.left.subscripts if is_plain(t))}
-    indices |= {t for f in equation.factors for t in f.subscripts if is_plain(t)}
-    values: dict[str, int] = {}
-    for name in every - indices:
-        wide = name.endswith(("w", "2", "x", "W"))
-        axis = 1 if wide or sizes.size[0] == 1 else 0
-        if re.match(r"s(tride)?", name, re.IGNORECASE):
-            values[name] = sizes.stride[axis]
-        elif re.match(r"p", name, re.IGNORECASE):
-            values[name] = sizes.pads[axis][0]
-        elif re.match(r"d", name, re.IGNORECASE):
-            values[name] = sizes.dilation[axis]
-        elif re.match(r"[kftrK]", name):
-            values[name] = sizes.kernel[axis]
-    return values
+def _bias_axes(error: Any, left: Any) -> tuple[Factor, Factor]:
+    """The axis of the bias is the filter; of the others the last two are positions."""
+    kept = left.subscripts[0] if left.subscripts else None
+    rest = [n for n, s in enumerate(error.subscripts) if s != kept]
+    letters = ["K"] * len(error.subscripts)
+    names = {0: "", 1: "W", 2: "HW", 3: "NHW", 4: "NDHW"}.get(len(rest), "")
+    if len(names) != len(rest):
+        raise EquationError(f"the axes of {error} are not those of an error", got=str(error))
+    for place, letter in zip(rest, names, strict=True):
+        letters[place] = letter
+    axes = "K" * len(left.subscripts)
+    return Factor("z", error, "".join(letters)), Factor("b", left, axes)
 
 
-def _judge(equation: Written, setting: Setting) -> EquationReport:
+# ----------------------------------------------------------------------------------------- judging
+
+
+def _check(written: Written, text: str, forward: str | None) -> EquationReport:
+    given = _forward(forward) if forward else None
+    which, _ = roles_of(written, text, dict(given.roles) if given else {})
+    if reason := confused(written.left.name, which):
+        return EquationReport(
+            str(written), which, "wrong", reason=reason, missed=LINEAR.name, notes=written.notes
+        )
+    judged = [(r, _judge(r, written, given)) for r in _readings(written, text, given)]
+    return min(judged, key=lambda pair: _rank(*pair))[1]
+
+
+def _rank(reading: Reading, report: EquationReport) -> tuple[bool, bool, int]:
+    """Right before wrong, no padding before a number that might be where counting starts."""
+    layers, _ = _solved(reading, None)
+    odd = any(not _is_usual(layer.padding) for layer in layers.values())
+    return (report.verdict == "wrong", odd, reading.first)
+
+
+def _is_usual(padding: Polynomial) -> bool:
+    """No padding, a letter for it, or k - 1: not a number that may come from counting."""
+    named = str(padding) in padding.letters and bool(PADDING.fullmatch(str(padding)))
+    return padding == ZERO or named or _is_size_less_one(padding)
+
+
+def _judge(reading: Reading, written: Written, forward: Forward | None) -> EquationReport:
+    notes = [*written.notes, f"indices count from {reading.first}"]
+    if forward is None:
+        shown = ", ".join(f"{role} {f.axes}" for role, f in sorted(reading.factors.items()))
+        notes.append(f"no forward pass was given: axes are taken as {shown}")
     report = EquationReport(
-        str(equation), setting.which, "wrong", derived=_derived(setting), notes=setting.notes
+        str(written),
+        reading.which,
+        "wrong",
+        derived=in_words(right_equation(reading.which)),
+        notes=tuple(notes),
     )
-    for flipped in (False, True):
-        bases = [b for b in (0, 1) if _holds(equation, setting, b, flipped=flipped)]
-        if bases:
-            return _conditions(equation, setting, report, bases[0], flipped=flipped)
-        for base in (0, 1):
-            if (
-                not flipped
-                and setting.which == "dx"
-                and _agrees(equation, setting, _sizes(setting, flipped=flipped), base, full=True)
-            ):
-                found = _conditions(equation, setting, report, base, flipped=flipped)
-                padded = "the error is padded by the kernel's size minus one (a full correlation)"
-                return replace(
-                    found, verdict="right under a condition", conditions=("stride 1", padded)
-                )
-    numbers = _numbers(equation, setting)
-    if numbers:
+    if written.rounded:
         return replace(
             report,
-            verdict="right under a condition",
-            conditions=numbers,
-            reason="it is the gradient of the forward pass of this layer",
+            reason="rounding adds products that do not exist: there is one only where the stride"
+            " divides the difference",
+            correction="the quotient without rounding, where it comes out even",
+            missed=SOLVE.name,
         )
-    fix = _correction(equation, setting)
-    if fix is not None:
-        fixed, old, new = fix
-        words = f"{new} instead of {old}"
-        reason = _reason(old, new)
-        del fixed
-        return replace(report, reason=reason, correction=words)
-    return replace(report, reason="no change of a single subscript makes it right")
+    found = missing_sums(reading) or same_letters(reading)
+    layers, turn = _solved(reading, forward)
+    if found is None:
+        found = turn or sums_that_repeat(reading)
+    if found is not None:
+        return _with(report, found)
+    return _conditions(report, reading, written, layers)
 
 
-def _numbers(equation: Written, setting: Setting) -> tuple[str, ...]:
-    """The stride, padding and dilation that are written into an equation as numbers."""
-    if setting.which == "db":
-        return ()
-    for dilation, stride, padding, base in itertools.product(
-        (1, 2, 3), (1, 2, 3), range(4), (0, 1)
-    ):
-        sizes = _sizes(setting, stride=stride, padding=padding, dilation=dilation)
-        if sizes.is_legal and _agrees(equation, setting, sizes, base):
-            words = [f"stride {stride}", f"padding {padding}"]
-            return tuple(words + ([f"dilation {dilation}"] if dilation > 1 else []))
-    return ()
+def _with(report: EquationReport, found: Finding) -> EquationReport:
+    return replace(
+        report,
+        reason=found.reason,
+        correction=found.correction,
+        corrected=found.corrected,
+        conditions=found.conditions,
+        missed=found.missed.name,
+        notes=(*report.notes, *found.notes),
+    )
 
 
-def _holds(equation: Written, setting: Setting, base: int, *, flipped: bool = False) -> bool:
-    return _agrees(equation, setting, _sizes(setting, flipped=flipped), base)
+def _solved(reading: Reading, forward: Forward | None) -> tuple[dict[str, Layer], Finding | None]:
+    """The layer of every axis, or what is wrong with its subscripts."""
+    layers: dict[str, Layer] = {}
+    if reading.which == "db":
+        return layers, None
+    x, w = reading.factors["x"], reading.factors["w"]
+    if len({"".join(c for c in f.axes if c in SPATIAL) for f in (x, w, reading.error)}) > 1:
+        return layers, Finding("the tensors do not have the same number of positions")
+    explicit = any(a.rotated for t in reading.written.terms for a in t.accesses)
+    for letter in reading.spatial:
+        i, o, t = x.at(letter), reading.error.at(letter), w.at(letter)
+        if i is None or o is None or t is None:
+            return layers, Finding("the tensors do not have the same number of positions")
+        found = solve(i, o, t)
+        known = forward.layers.get(letter) if forward else None
+        if found is None or _impossible(found, known, explicit=explicit):
+            return layers, _misplaced(reading, forward, found)
+        layers[letter] = found
+    strides = {n for f in reading.factors.values() for s in f.access.subscripts for n in s.letters}
+    named = sorted(n for n in strides if STRIDE.fullmatch(n))
+    ignored = named and all(not layer.stride.letters for layer in layers.values())
+    if ignored:
+        return layers, _misplaced(reading, forward, next(iter(layers.values())))
+    return layers, None
+
+
+def _impossible(found: Layer, known: Layer | None, *, explicit: bool) -> bool:
+    """No layer has this padding, or runs its taps this way."""
+    if known is not None:
+        return found.flipped != known.flipped or (found.flipped and found.padding != known.padding)
+    if found.flipped:
+        return not explicit
+    return not found.padding.is_nonnegative() and not _is_size_less_one(found.padding)
+
+
+def _is_size_less_one(padding: Polynomial) -> bool:
+    """Whether it is k - 1 for a kernel of k taps: the error is padded for a full correlation."""
+    more = padding + 1
+    return len(more.terms) == 1 and len(more.letters) == 1 and str(more) in more.letters
+
+
+def _misplaced(reading: Reading, forward: Forward | None, found: Layer | None) -> Finding:
+    """The subscript of the factor that moves, as it should be."""
+    x, w, z = reading.factors["x"], reading.factors["w"], reading.error
+    forms = [f.at(letter) for f in (x, z, w) for letter in reading.spatial]
+    moved = next(
+        (f for f in (z, reading.other, reading.left) if f and any(
+            not s.plain for c, s in f.pairs() if c in SPATIAL)), z,
+    )  # fmt: skip
+    changes: dict[str, Any] = {}
+    for letter in reading.spatial:
+        i, o, t = x.at(letter), z.at(letter), w.at(letter)
+        if i is None or o is None or t is None:
+            continue
+        own = [i, o, t]
+        layer = meant([f for f in forms if f is not None and set(f.letters) <= _letters(own)])
+        layer = forward.layers.get(letter, layer) if forward else layer
+        right = {"x": layer.input(o, t), "z": layer.output(i, t), "w": layer.tap(i, o)}
+        changes[letter] = right[moved.role]
+    fixed = moved.with_subscripts(changes)
+    old, new = reading.on_the_page(moved), reading.on_the_page(fixed)
+    both = zip(_page(reading, moved), _page(reading, fixed), strict=True)
+    reason = "wrong subscript: " + ", ".join(f"{a} should be {b}" for a, b in both if a != b)
+    conditions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    turned_kernel = reading.written.operation and found is not None and found.flipped
+    if found is None and _right_for_stride_one(reading):
+        reason, conditions = MULTIPLIES, ("right only for stride 1",)
+    elif turned_kernel:
+        reason = (
+            "the kernel has to be turned by 180 degrees: the gradient of a cross-correlation"
+            " runs its taps against the error"
+        )
+    elif found is not None and not found.stride.letters and _strides(reading):
+        name = _strides(reading)[0]
+        reason = f"the stride {name} stands at the tap, which makes it a dilation: " + reason
+        conditions = ("right only for stride 1",)
+    elif found is not None and found.flipped:
+        notes = ("it would be right for a true convolution, whose taps run against the input",)
+    elif found is not None and not found.padding.is_nonnegative():
+        reason += f"; as it stands it asks for a padding of {found.padding}"
+        if set(_strides(reading)) & found.padding.letters:
+            reason += ": the one of counting from 1 stands outside the division by the stride"
+    whole = reading.written_with({moved: fixed})
+    rule = SOLVE if reading.which == "dx" else LINEAR
+    return Finding(reason, f"{new} instead of {old}", whole, rule, conditions, notes)
+
+
+def _letters(forms: list[Any]) -> set[str]:
+    return {letter for form in forms for letter in form.letters}
+
+
+def _strides(reading: Reading) -> list[str]:
+    forms = [s for f in reading.factors.values() for s in f.access.subscripts]
+    return sorted(n for n in _letters(forms) if STRIDE.fullmatch(n))
+
+
+def _right_for_stride_one(reading: Reading) -> bool:
+    """Whether the subscripts belong together once every stride is 1."""
+    x, w, z = reading.factors["x"], reading.factors["w"], reading.error
+    ones = dict.fromkeys(_strides(reading), 1)
+    if not ones:
+        return False
+    for letter in reading.spatial:
+        forms = [f.at(letter) for f in (x, z, w)]
+        found = solve(*(form.with_sizes(ones) for form in forms if form is not None))
+        if found is None or found.flipped:
+            return False
+    return True
+
+
+def _page(reading: Reading, factor: Factor) -> list[str]:
+    inside = reading.on_the_page(factor).partition("[")[2].rpartition("]")[0]
+    return inside.split(",")
+
+
+# -------------------------------------------------------------------------------------- conditions
 
 
 def _conditions(
-    equation: Written, setting: Setting, report: EquationReport, base: int, *, flipped: bool
+    report: EquationReport,
+    reading: Reading,
+    written: Written,
+    layers: dict[str, Layer],
 ) -> EquationReport:
-    conditions: list[str] = []
-    notes = [*report.notes, f"indices count from {base}"]
-    if flipped:
-        conditions.append("the forward pass is a true convolution (the kernel is flipped)")
-    reason, correction = "it is the gradient of the forward pass, up to names and order", ""
-    if setting.which != "db" and not _with(equation, setting, base, stride=2, flipped=flipped):
-        conditions.append("stride 1")
-        if setting.has_stride:
-            reason = (
-                "the stride multiplies where it must divide: input i belongs to output (i + p - t)/s,"  # noqa: E501
-                " and only where s divides it"
-            )
-            fix = _correction(equation, setting, stride=2)
-            correction = f"{fix[2]} instead of {fix[1]}" if fix else ""
-    if setting.which != "db" and not _with(equation, setting, base, padding=1, flipped=flipped):
-        conditions.append("no padding")
-    letters = {c for layout in setting.layouts.values() for c in layout}
-    if "C" not in letters and setting.which != "db":
-        conditions.append("one channel")
-    if "K" not in letters:
-        conditions.append("one filter")
-    wrong = setting.has_stride and "stride 1" in conditions
-    verdict = "wrong" if wrong else "right under a condition" if conditions else "right"
-    if wrong:
-        conditions = [f"right only for {c}" if c == "stride 1" else c for c in conditions]
+    words: dict[str, None] = {}
+    layers_found = tuple(layers.values())
+    if any(layer.flipped for layer in layers_found):
+        words["the forward pass is a true convolution (its taps run against the input)"] = None
+    for layer in layers_found:
+        words |= dict.fromkeys(_words(layer))
+    if written.operation == "ast" and layers:
+        flipped = any(layer.flipped for layer in layers_found)
+        words = {w: None for w in words if "true convolution" not in w}
+        same = flipped == (reading.written.operation == "ast")
+        words[SAME_OPERATION if same else OTHER_OPERATION] = None
+    axes = {c for f in reading.factors.values() for c in f.axes}
+    if reading.which != "db" and "C" not in axes:
+        words["one channel"] = None
+    if "K" not in axes:
+        words["one filter"] = None
+    over, under = reading.term.factor
+    if (over, under) != (ONE, ONE):
+        words[f"the loss is a mean with the factor {over}/{under}, which belongs to the loss"] = (
+            None
+        )
+    if reading.term.coefficient != 1:
+        return replace(
+            report,
+            reason=f"the factor {reading.term.coefficient} does not come out of the chain rule",
+            correction=f"no factor instead of {reading.term.coefficient}",
+            missed=CHAIN.name,
+        )
+    shown = holds(reading, layers)
+    if shown is False:
+        return replace(
+            report,
+            reason="the subscripts are right, but the ranges leave products out or add some",
+            missed=RANGES.name,
+            notes=(*report.notes, "found by exact evaluation on a small layer"),
+        )
+    if shown is None and (reading.term.conditions or any(i.last for i in reading.term.sums)):
+        words["the ranges under the sum leave nothing out"] = None
+    proved = "proved on a small layer by exact evaluation" if shown else ""
+    verdict = "right under a condition" if words else "right"
     return replace(
         report,
         verdict=verdict,
-        conditions=tuple(conditions),
-        reason=reason,
-        correction=correction,
-        notes=tuple(notes),
+        conditions=tuple(words),
+        reason=RIGHT,
+        notes=(*report.notes, *([proved] if proved else [])),
     )
 
 
-def _with(
-    equation: Written,
-    setting: Setting,
-    base: int,
-    *,
-    flipped: bool,
-    stride: int = 1,
-    padding: int = 0,
-) -> bool:
-    """Whether the equation still holds with a stride or a padding."""
-    sizes = _sizes(setting, stride=stride, padding=padding, flipped=flipped)
-    return _agrees(equation, setting, sizes, base)
-
-
-def _correction(
-    equation: Written, setting: Setting, stride: int = 1
-) -> tuple[Written, Factor, Factor] | None:
-    """The first change of one factor's subscripts that makes the equation right."""
-    for i, factor in enumerate(equation.factors):
-        for new in _changes(factor, equation):
-            factors = (*equation.factors[:i], new, *equation.factors[i + 1 :])
-            changed = replace(equation, factors=factors)
-            try:
-                if any(
-                    _agrees(changed, setting, _sizes(setting, stride=stride), b) for b in (0, 1)
-                ):
-                    return changed, factor, new
-            except EquationError:
-                continue
-    return None
-
-
-def _changes(factor: Factor, equation: Written) -> Iterator[Factor]:
-    """Factors that differ in one thing: order of subscripts, a sign, one too many, the stride."""
-    texts = factor.subscripts
-    for i, j in itertools.combinations(range(len(texts)), 2):
-        swapped = list(texts)
-        swapped[i], swapped[j] = swapped[j], swapped[i]
-        yield replace(factor, subscripts=tuple(swapped))
-    yield replace(factor, rotated=not factor.rotated)
-    edits = [_edits(t, equation) for t in texts]
-    for kind in range(max(map(len, edits), default=0)):
-        # The same edit on every subscript it applies to, then on each alone.
-        both = tuple(
-            e[kind] if kind < len(e) and e[kind] else t for e, t in zip(edits, texts, strict=True)
-        )
-        if both != texts:
-            yield replace(factor, subscripts=both)
-        for at, edit in enumerate(edits):
-            if kind < len(edit) and edit[kind]:
-                yield replace(factor, subscripts=(*texts[:at], edit[kind], *texts[at + 1 :]))
-
-
-def _edits(text: str, equation: Written) -> list[str]:
-    """Ways to rewrite one compound subscript; '' where a way does not apply."""
-    import ast
-
-    if is_plain(text):
-        return []
-    strides = sorted(
-        n for n in names_in(text) if re.match(r"s(tride)?", n) and n not in equation.sums
-    )
-    signs = text.translate(str.maketrans("+-", "-+"))
-    first, *_ = re.split(r"[+-]", text)
-    tail = text[len(first) :]
-    names = sorted(names_in(text) & set(equation.sums))
-    found = [
-        signs,
-        f"{text} + 1",
-        f"{text} - 1",
-        f"{first}{tail.translate(str.maketrans('+-', '-+'))}",
-    ]
-    if strides:
-        s = strides[0]
-        without = re.sub(rf"\b{s}\s*\*\s*|\s*\*\s*{s}\b", "", text)
-        found += [f"({without}) / {s}"]
-    else:
-        found.append("")
-    found += [_with_other_sign(text, name) for name in names]
-    return [ast.unparse(ast.parse(t, mode="eval")) if t else "" for t in found]
-
-
-def _with_other_sign(text: str, name: str) -> str:
-    def other(match: re.Match[str]) -> str:
-        return f"{'-' if match.group(1) == '+' else '+'} {name}"
-
-    return re.sub(rf"([+-])\s*{name}\b", other, text)
-
-
-def _reason(old: Factor, new: Factor) -> str:
-    if sorted(old.subscripts) == sorted(new.subscripts) and old.subscripts != new.subscripts:
-        changed = [
-            i + 1
-            for i, (a, b) in enumerate(zip(old.subscripts, new.subscripts, strict=True))
-            if a != b
-        ]
-        return f"subscripts {changed[0]} and {changed[1]} of {old.name} are exchanged: sums run over the other axis"  # noqa: E501
-    if old.rotated != new.rotated:
-        return "the kernel is turned by 180 degrees" + (
-            "" if old.rotated else " in the right equation, not here"
-        )
-    pairs = zip(old.subscripts, new.subscripts, strict=True)
-    return "wrong subscript: " + ", ".join(f"{a} should be {b}" for a, b in pairs if a != b)
-
-
-def _derived(setting: Setting) -> str:
-    from convgrad.check.report import EQUATIONS
-
-    return EQUATIONS[setting.which]
+def _words(layer: Layer) -> list[str]:
+    """What a layer must be for the equation to be its gradient."""
+    stride, padding = layer.stride, layer.padding
+    found: list[str] = []
+    if not stride.letters:
+        found.append(f"stride {stride}")
+    dilation = -layer.dilation if layer.flipped else layer.dilation
+    if layer.flipped:
+        pass
+    elif padding == ZERO:
+        found.append("no padding")
+    elif _is_size_less_one(padding):
+        found.append("the error is padded by the kernel's size minus one (a full correlation)")
+    elif not padding.letters:
+        found.append(f"padding {padding}")
+    if not dilation.letters and dilation != ONE:
+        found.append(f"dilation {dilation}")
+    return found

@@ -1,65 +1,74 @@
-"""From the verdict to the step of the derivation that was missed."""
+"""From the verdict to the step of the derivation that was missed.
+
+The derivation is the algebra's own; a mistake belongs to the rule that would have prevented it.
+"""
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from convgrad.algebra.differentiate import CHAIN, DELTA, GIVEN, LINEAR, RANGES, SIFT, SOLVE, Rule
+from convgrad.check.forms.words import drawn
+from convgrad.check.mistakes.equations import computed, derivation_of, right_equation
 from convgrad.check.nest import PASSES
-from convgrad.check.report import BAD, EQUATIONS
+from convgrad.check.report import BAD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from convgrad.algebra.differentiate import Step
+    from convgrad.check.equations import EquationReport
     from convgrad.check.nest import Pass
-    from convgrad.check.report import FileReport, PassReport
+    from convgrad.check.report import FileReport, FoundMistake, PassReport
 
-START = (
-    "The output is z[n,k,o] = b[k] + Σ(c,t) x[n,c,s·o+d·t−p] · w[k,c,t].",
-    "The error dz[n,k,o] = ∂J/∂z[n,k,o] is known.",
-)
-# Every derivation in numbered steps: (what is done, what it gives).
-STEPS: dict[Pass, tuple[tuple[str, str], ...]] = {
-    "forward": (("write the sum", EQUATIONS["forward"]),),
-    "dx": (
-        ("chain rule: sum over every output", "dx[n,c,i] = Σ(k,o) dz[n,k,o] · ∂z[n,k,o]/∂x[n,c,i]"),
+WIDTH = 76
+
+# The rule that a mistake departs from: the first of these that the derivation uses.
+MISSED: dict[str, tuple[Rule, ...]] = {
+    **dict.fromkeys(
         (
-            "the derivative is w at the tap that reads i",
-            "∂z[n,k,o]/∂x[n,c,i] = Σ(t: s·o+d·t−p = i) w[k,c,t]",
+            "first-sample-only", "all-into-first-sample", "overwritten-not-added", "sign",
+            "loops-over-input", "last-window-missing", "last-filter-missing", "bias-sum",
+            "mean-over-positions", "weight-gradient-for-input-gradient", "zeros-returned",
+            "divided-by-batch", "clipped", "weight-decay", "uninitialised", "accumulates",
+            "low-precision", "not-deterministic",
         ),
-        (
-            "put it in: sum over filters k, over pairs (o,t)",
-            "dx[n,c,i] = Σ(k) Σ(o,t: s·o+d·t = i+p) dz[n,k,o] · w[k,c,t]",
-        ),
-        (
-            "solve for o: only whole o inside the output count",
-            "o = (i+p−d·t)/s, where s divides i+p−d·t and 0 ≤ o < O",
-        ),
-        ("a position that no o reaches has an empty sum", "dx = 0 there"),
+        (CHAIN,),
     ),
-    "dw": (
-        ("chain rule: sum over every output", "dw[k,c,t] = Σ(n,o) dz[n,k,o] · ∂z[n,k,o]/∂w[k,c,t]"),
-        ("the derivative is the input under the tap", "∂z[n,k,o]/∂w[k,c,t] = x[n,c,s·o+d·t−p]"),
-        ("put it in: sum over samples and positions", EQUATIONS["dw"]),
-    ),
-    "db": (
+    **dict.fromkeys(
         (
-            "chain rule: sum over every output of the filter",
-            "db[k] = Σ(n,o) dz[n,k,o] · ∂z[n,k,o]/∂b[k]",
+            "inputs-for-weights", "weights-for-inputs", "updated-weights", "error-rotated",
+            "sample-for-filter", "channels-for-filters", "groups-ignored",
         ),
-        ("the derivative is one", EQUATIONS["db"]),
+        (LINEAR,),
     ),
-}
-# Which step a mistake misses; the last step where it is not listed.
-MISSED: dict[str, int] = {
-    "stride-ignored": 3, "zero-insertion": 3, "padding-twice": 1, "padding-ignored": 1,
-    "padding-hard-coded": 1, "crop-empty": 4, "wrong-side-cropped": 1, "uncovered-rows": 4,
-    "rotation-missing": 3, "rotation-unwanted": 2, "sample-for-filter": 1, "channels-for-filters": 1,  # noqa: E501
-    "inputs-for-weights": 1, "weights-for-inputs": 1, "first-sample-only": 0, "all-into-first-sample": 0,  # noqa: E501
-    "overwritten-not-added": 2, "channels-collapsed": 1, "element-for-slice": 1, "error-rotated": 1,
-    "kernel-gradient-reversed": 1, "dilation-ignored": 1, "dilation-off-by-one": 1, "groups-ignored": 1,  # noqa: E501
-    "loops-over-input": 0, "last-window-missing": 0, "bias-sum": 0, "mean-over-positions": 0,
-    "sign": 0, "updated-weights": 1, "weight-gradient-for-input-gradient": 0, "height-for-width": 3,
+    **dict.fromkeys(
+        ("channels-collapsed", "element-for-slice", "axes-mixed", "kernel-gradient-reversed"),
+        (DELTA,),
+    ),
+    **dict.fromkeys(
+        (
+            "stride-ignored", "zero-insertion", "rotation-missing", "rotation-unwanted",
+            "padding-twice", "padding-ignored", "padding-hard-coded", "wrong-side-cropped",
+            "dilation-ignored", "dilation-off-by-one", "height-for-width",
+        ),
+        (SOLVE, LINEAR),
+    ),
+    **dict.fromkeys(("crop-empty", "uncovered-rows"), (RANGES, SOLVE)),
+    "bias-ignored": (GIVEN,),
 }  # fmt: skip
+
+# What the rule means for whoever writes the loops.
+IN_CODE: dict[Rule, str] = {
+    GIVEN: "Write the forward sum down first: every subscript of the gradients comes from it.",
+    CHAIN: "In code: loop over every sample, filter and position of the error, and add with +=.",
+    LINEAR: "In code: the factor beside the error is the one that the forward pass multiplied by.",
+    DELTA: "In code: an entry gets only what belongs to its own channel, filter and tap.",
+    SIFT: "In code: no loop is needed for an index that the left side fixes.",
+    SOLVE: "In code: scatter to s·o + d·t − p, or gather from (i + p − d·t)/s where s divides it.",
+    RANGES: "In code: dx has the shape of x; a position that no window reaches stays zero.",
+}
 
 
 def write_lesson(reports: Sequence[FileReport]) -> str:
@@ -68,26 +77,94 @@ def write_lesson(reports: Sequence[FileReport]) -> str:
     return "\n".join(parts) if parts else "Everything that was checked is right.\n"
 
 
+def write_equation_lesson(reports: Sequence[EquationReport]) -> str:
+    """The derivation of every gradient whose equation is wrong, to the step that was missed."""
+    wrong = [report for report in reports if not report.is_right]
+    if not wrong:
+        return "Every equation is right.\n"
+    return "\n".join("\n".join([*_of_equation(report), ""]) for report in wrong)
+
+
+def _of_equation(report: EquationReport) -> Iterator[str]:
+    yield f"{report.gradient} is {report.verdict}. This is how it is derived."
+    yield ""
+    steps = derivation_of(report.gradient)
+    names = [step.rule.name for step in steps]
+    last = names.index(report.missed) if report.missed in names else len(steps) - 1
+    for number, step in enumerate(steps[: last + 1]):
+        yield from _step(number + 1, step, marked=number == last)
+    yield ""
+    yield "  → Here the equation departs."
+    for text in (report.reason, f"Write {report.correction}." if report.correction else ""):
+        yield from _block("\n".join(wrap(text, WIDTH - 4)), 4)
+    if last < len(steps) - 1:
+        yield ""
+        yield "    From there the derivation goes on to the result:"
+        yield from _block(drawn(right_equation(report.gradient), WIDTH - 8), 8)
+
+
 def _lesson(report: PassReport) -> str:
     lines = [f"{report.name}: from the verdict to the derivation", ""]
     for which in PASSES:
-        if report.verdicts.get(which) not in BAD:
-            continue
         mistakes = [m for m in report.mistakes if m.gradient == which]
-        steps = STEPS[which]
-        missed = {min(MISSED.get(m.name, len(steps) - 1), len(steps) - 1): m for m in mistakes}
-        lines += [f"{which} is {report.verdicts[which]}.", *START]
-        for number, (rule, equation) in enumerate(steps):
-            mark = "→" if number in missed else " "
-            lines += [f" {mark} {number + 1}. {rule}", f"        {equation}"]
-            if number in missed:
-                mistake = missed[number]
-                place = f", {mistake.place}" if mistake.place else ""
-                lines += [f"      Here your code departs ({mistake.name}{place}).",
-                          f"      {mistake.sentence}", f"      {mistake.remedy}"]  # fmt: skip
-        if not mistakes:
-            lines.append(
-                "   No known mistake explains the difference: compare each step with your code."
-            )
-        lines.append("")
+        if report.verdicts.get(which) in BAD or mistakes:
+            lines += [*_derivation(which, report.verdicts.get(which, ""), mistakes), ""]
+    others = [m for m in report.mistakes if m.gradient not in PASSES]
+    for mistake in others:
+        lines += [f"{mistake.name}: {mistake.sentence}", f"  {mistake.remedy}", ""]
     return "\n".join(lines)
+
+
+def missed(name: str, which: Pass) -> Rule:
+    """The rule of the derivation of a pass that a mistake departs from."""
+    used = [step.rule for step in derivation_of(which)]
+    wanted = MISSED.get(name, ())
+    return next((rule for rule in wanted if rule in used), used[-1])
+
+
+def _derivation(which: Pass, verdict: str, mistakes: Sequence[FoundMistake]) -> Iterator[str]:
+    """The steps up to the last that was missed, and the result."""
+    steps = derivation_of(which)
+    marks = {m.name: missed(m.name, which) for m in mistakes}
+    far = [n for n, step in enumerate(steps) if step.rule in marks.values()]
+    yield f"{which} is {verdict}. {'This is how it is derived, and where your code departs.' if far else 'This is how it is derived.'}"  # noqa: E501
+    yield ""
+    for number, step in enumerate(steps):
+        if far and number > far[-1]:
+            break
+        here = [m for m in mistakes if marks[m.name] == step.rule]
+        yield from _step(number + 1, step, marked=bool(here))
+        for mistake in here:
+            yield from _departure(mistake, which)
+    if not mistakes:
+        yield "    No known mistake explains the difference: compare each step with your code."
+    if far and far[-1] < len(steps) - 1:
+        yield "    From there the derivation goes on to the result:"
+        yield from _block(drawn(right_equation(which), WIDTH - 8), 8)
+
+
+def _step(number: int, step: Step, *, marked: bool) -> Iterator[str]:
+    name = "the forward pass" if step.rule == GIVEN else step.rule.name
+    yield f"{'→' if marked else ' '} {number}. {name}"
+    yield from _block(drawn(step.equation, WIDTH - 8), 8)
+    statement = step.why if step.rule == GIVEN else step.rule.statement
+    yield from _block("\n".join(wrap(statement, WIDTH - 5)), 5)
+
+
+def _departure(mistake: FoundMistake, which: Pass) -> Iterator[str]:
+    place = f", {mistake.place}" if mistake.place else ""
+    yield ""
+    yield f"  → Here your code departs ({mistake.name}{place})."
+    yield from _block("\n".join(wrap(mistake.sentence, WIDTH - 4)), 4)
+    equation = computed(mistake.name, which, mistake.detail)
+    if equation is not None:
+        yield "    It computes"
+        yield from _block(drawn(equation, WIDTH - 8), 8)
+    yield from _block("\n".join(wrap(mistake.remedy, WIDTH - 4)), 4)
+    yield from _block("\n".join(wrap(IN_CODE[missed(mistake.name, which)], WIDTH - 4)), 4)
+    yield ""
+
+
+def _block(text: str, indent: int) -> Iterator[str]:
+    for line in text.splitlines():
+        yield " " * indent + line

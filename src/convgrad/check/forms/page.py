@@ -5,17 +5,24 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from convgrad.check.forms.words import MARKS, numbers, summary
+from convgrad.check.forms.picture import draw_difference
+from convgrad.check.forms.words import (
+    MARKS,
+    computes,
+    derived,
+    numbers,
+    short_paths,
+    summary,
+    together,
+)
 from convgrad.check.nest import PASSES
-from convgrad.check.report import BAD, EQUATIONS
+from convgrad.check.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convgrad.check.nest import Array
-    from convgrad.check.report import Counterexample, FileReport, PassReport
+    from convgrad.algebra.expression import Equation
+    from convgrad.check.report import Counterexample, FileReport, FoundMistake, PassReport
 
 STYLE = """
 :root { color-scheme: light dark; --good: #1a7f37; --bad: #c62828; --mild: #0969da; }
@@ -27,27 +34,71 @@ td, th { padding: .2rem .7rem; text-align: left; border-bottom: 1px solid #8884;
 .mild { color: var(--mild); } .none { opacity: .6; }
 .mistake { border-left: 4px solid var(--bad); padding: .2rem 1rem; margin: 1rem 0; }
 pre { overflow-x: auto; padding: .6rem; border: 1px solid #8884; font-size: .85rem; }
-svg { max-width: 100%; height: auto; } figure { margin: 1rem 0; } .scroll { overflow-x: auto; }
-code { font-family: ui-monospace, monospace; }
+figure { margin: 1rem 0; } .scroll { overflow-x: auto; }
+figcaption { font-size: .9rem; opacity: .8; }
+code { font-family: ui-monospace, monospace; } math { font-size: 1.1rem; margin: .3rem 0; }
+math[display="block"] { width: fit-content; margin-left: 0; }
+.formula { overflow-x: auto; padding: .2rem 0; }
+.label { font-size: .85rem; opacity: .75; margin: .6rem 0 0; }
+.planes { display: flex; flex-wrap: wrap; gap: 1rem; } .plane { max-width: 100%; }
+.plane p { margin: 0 0 .2rem 22px; font-size: .85rem; font-style: italic; }
+.plane svg { max-width: 100%; height: auto; } .plane text { font: 12px system-ui, sans-serif;
+  text-anchor: middle; fill: currentColor; font-variant-numeric: tabular-nums; }
+.plane .edge { font-size: 10px; opacity: .6; } .fine rect { fill: var(--good); fill-opacity: .16; }
+.wrong rect { fill: var(--bad); fill-opacity: .22; stroke: var(--bad); stroke-width: 2; }
+.wrong path { stroke: var(--bad); stroke-width: 1; opacity: .5; } .wrong text { font-weight: 700; }
+.wrong .want { font-weight: 400; fill: var(--good); }
+.legend { columns: 2 14rem; font-size: .9rem; padding-left: 1.2rem; }
+@media (max-width: 40rem) { td, th { padding: .2rem .3rem; font-size: .9rem; } }
 """
+
+LEGEND = (
+    "<h2>Letters</h2><ul class='legend'><li>n sample, c channel, k filter (c and k count inside a"
+    " group)</li><li>i input position, o output position, t tap of the kernel</li><li>s stride,"
+    " d dilation, p padding before the axis</li><li>I, O, T: how many inputs, outputs, taps</li>"
+    "<li>x input, w weights, b bias, z output; dz is ∂J/∂z, and so on</li></ul>"
+)
 
 
 def write_page(reports: Sequence[FileReport]) -> str:
     """The reports as HTML."""
     counts = ", ".join(f"{n} {escape(word)}" for word, n in summary(reports).items())
-    sections = "\n".join(_file(r) for r in reports)
+    sections = "\n".join(_file(n, r) for n, r in enumerate(reports))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>convgrad check</title><style>{STYLE}</style></head><body>"
-        f"<main><h1>Backward passes, checked</h1><p>{counts}</p>{sections}</main></body></html>\n"
+        f"<main><h1>Backward passes, checked</h1><p>{counts}</p>{_contents(reports)}{sections}"
+        f"{LEGEND}</main></body></html>\n"
     )
 
 
-def _file(report: FileReport) -> str:
+def _contents(reports: Sequence[FileReport]) -> str:
+    """A table of all passes where there are several, each row a link."""
+    names = short_paths([report.path for report in reports])
+    rows = [(n, checked) for n, report in enumerate(reports) for checked in report.passes]
+    if len(rows) < 2:
+        return ""
+    body = "".join(
+        f'<tr><td><a href="#file-{n}">{escape(names[n])}</a></td><td>{escape(checked.name)}</td>'
+        + "".join(_cell(checked.verdicts.get(p, "not computed")) for p in PASSES)
+        + f"<td>{escape(', '.join(dict.fromkeys(m.name for m in checked.mistakes)))}</td></tr>"
+        for n, checked in rows
+    )
+    heads = "".join(
+        f'<th scope="col">{word}</th>' for word in ("file", "pass", *PASSES, "mistakes")
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+        "</div>"
+    )
+
+
+def _file(number: int, report: FileReport) -> str:
     error = f'<p class="bad">{escape(report.error)}</p>' if report.error else ""
     passes = "".join(_pass(p) for p in report.passes)
-    return f"<section><h2>{escape(report.path)}</h2>{error}{passes}</section>"
+    heading = f'<h2 id="file-{number}">{escape(report.path)}</h2>'
+    return f"<section>{heading}{error}{passes}</section>"
 
 
 def _class(verdict: str) -> str:
@@ -69,14 +120,9 @@ def _pass(report: PassReport) -> str:
         f'<div class="scroll"><table><thead><tr><th scope="col">feature</th>{heads}</tr></thead>'
         f'<tbody><tr><th scope="row">verdict</th>{whole}</tr>{rows}</tbody></table></div>'
     )
-    mistakes = "".join(
-        f'<div class="mistake"><p><strong>{escape(m.gradient)}: {escape(m.name)}</strong>'
-        f" {escape(m.place)}<br>{escape(m.sentence)}<br><em>{escape(m.remedy)}</em><br>"
-        f"term: <code>{escape(m.term)}</code></p></div>"
-        for m in report.mistakes
-    )
+    mistakes = "".join(map(_mistake, together(report.mistakes)))
     equations = "".join(
-        f"<p>right: <code>{escape(EQUATIONS[p])}</code></p>"
+        _formula(f"{p} as it is derived", derived(report, p))
         for p in PASSES
         if report.verdicts.get(p) in BAD
     )
@@ -92,6 +138,33 @@ def _pass(report: PassReport) -> str:
         f'<details><summary>how it was understood</summary><div class="scroll"><table>{conventions}'
         f"</table></div><ul>{notes}</ul></details>"
     )
+
+
+def _mistake(same: Sequence[FoundMistake]) -> str:
+    """One mistake, in all the gradients in which it was found."""
+    mistake = same[0]
+    term = f"<br>term of the equation: <code>{escape(mistake.term)}</code>" if mistake.term else ""
+    wrong = "".join(
+        _formula(f"for {m.gradient} the code computes", equation)
+        for m in same
+        if (equation := computes(m)) is not None
+    )
+    gradients = ", ".join(dict.fromkeys(m.gradient for m in same))
+    places = ", ".join(dict.fromkeys(m.place for m in same if m.place))
+    return (
+        f'<div class="mistake"><p><strong>{escape(gradients)}: {escape(mistake.name)}</strong>'
+        f" {escape(places)}<br>{escape(mistake.sentence)}<br>"
+        f"<em>{escape(mistake.remedy)}</em>{term}</p>{wrong}</div>"
+    )
+
+
+def _formula(label: str, equation: Equation) -> str:
+    """An equation with the conditions below its sum, as a formula."""
+    from convgrad.notation.compose import compose
+    from convgrad.notation.mathml import mathml
+
+    formula = mathml(compose(equation))
+    return f'<p class="label">{escape(label)}</p><div class="formula">{formula}</div>'
 
 
 def _cell(verdict: str, *, words: bool = False) -> str:
@@ -115,49 +188,3 @@ def _example(example: Counterexample) -> str:
         f"<h4>Smallest layer that shows it: {escape(example.layer)}</h4>{picture}"
         f"<pre>{escape(parts + expected + actual)}</pre>"
     )
-
-
-def draw_difference(expected: Array, actual: Array, name: str) -> str:
-    """The gradient as a picture: one square per entry, red where it is wrong."""
-    planes = expected.reshape(-1, *_last_two(expected.shape))[:24]
-    found = actual.reshape(-1, *_last_two(expected.shape))[:24]
-    wrong = ~np.isclose(planes, found, rtol=1e-9, atol=1e-9)
-    count, rows, columns = planes.shape
-    side = max(6, min(34, 720 // max(1, columns * min(count, 4))))
-    across = min(count, 4)
-    width = across * (columns * side + 14)
-    height = -(-count // across) * (rows * side + 14)
-    squares: list[str] = []
-    for plane in range(count):
-        left = (plane % across) * (columns * side + 14)
-        top = (plane // across) * (rows * side + 14)
-        for i in range(rows):
-            for j in range(columns):
-                bad = bool(wrong[plane, i, j])
-                words = (
-                    f"{found[plane, i, j]:g} instead of {planes[plane, i, j]:g}"
-                    if bad
-                    else f"{planes[plane, i, j]:g}"
-                )
-                color = "#c62828" if bad else "#1a7f37"
-                squares.append(
-                    f'<rect x="{left + j * side}" y="{top + i * side}" width="{side - 1}" height="{side - 1}"'  # noqa: E501
-                    f' fill="{color}" fill-opacity="{0.85 if bad else 0.25}"><title>{escape(words)}</title></rect>'  # noqa: E501
-                )
-                if side >= 22:
-                    text = f"{found[plane, i, j]:g}"
-                    if len(text) <= 5:
-                        squares.append(
-                            f'<text x="{left + j * side + side / 2}" y="{top + i * side + side / 2 + 4}" font-size="10"'  # noqa: E501
-                            f' text-anchor="middle" fill="{"#fff" if bad else "currentColor"}">{escape(text)}</text>'  # noqa: E501
-                        )
-    total = int(wrong.sum())
-    label = f"{name}: {total} of {wrong.size} entries are wrong"
-    return (
-        f'<figure><svg role="img" aria-label="{escape(label)}" viewBox="0 0 {width} {height}" width="{width}"'  # noqa: E501
-        f' height="{height}">{"".join(squares)}</svg><figcaption>{escape(label)} (red)</figcaption></figure>'  # noqa: E501
-    )
-
-
-def _last_two(shape: tuple[int, ...]) -> tuple[int, int]:
-    return (shape[-2], shape[-1]) if len(shape) >= 2 else (1, shape[0] if shape else 1)

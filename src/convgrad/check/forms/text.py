@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import IO, TYPE_CHECKING
 
-from convgrad.check.forms.words import LABELS, MARKS, headline, numbers, summary
+from convgrad.check.forms.words import (
+    LABELS,
+    MARKS,
+    computes,
+    derived,
+    drawn,
+    headline,
+    numbers,
+    short_paths,
+    summary,
+    together,
+)
 from convgrad.check.nest import PASSES
-from convgrad.check.report import BAD, EQUATIONS
+from convgrad.check.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
+    from convgrad.algebra.expression import Equation
     from convgrad.check.nest import Pass
-    from convgrad.check.report import Counterexample, FileReport, PassReport
+    from convgrad.check.report import Counterexample, FileReport, FoundMistake, PassReport
 
+WIDTH = 80
 STYLES = {
     "right": "green",
     "right up to a convention": "cyan",
@@ -52,16 +66,10 @@ def _write_pass(report: PassReport, console: Console) -> None:
         verdict = report.verdicts.get(which, "not computed")
         console.print(f"    {MARKS[verdict]} {LABELS[which]:<8}{verdict}", style=STYLES[verdict])
     _write_features(report, console)
-    for mistake in report.mistakes:
-        where = f" ({mistake.place})" if mistake.place else ""
-        detail = f" [{mistake.detail}]" if mistake.detail else ""
-        console.print(f"\n    {mistake.gradient}: {mistake.name}{detail}{where}", style="bold red")
-        console.print(f"      {mistake.sentence}")
-        console.print(f"      mend: {mistake.remedy}", style="green")
-        if mistake.term:
-            console.print(f"      term of the equation: {mistake.term}")
+    for same in together(report.mistakes):
+        _write_mistake(same, console)
     for which in _wrong(report):
-        console.print(f"      right: {EQUATIONS[which]}", style="green")
+        _write_equation(f"right for {which}", derived(report, which), console, style="green")
     if any(v == "unexplained" for v in report.verdicts.values()):
         console.print("\n    No known mistake, and no pair of them, gives these numbers.")
     if report.failure and not report.is_right:
@@ -70,10 +78,44 @@ def _write_pass(report: PassReport, console: Console) -> None:
         _write_counterexample(report.counterexample, console)
     console.print("\n    understood as", style="dim")
     for name, words in report.conventions.items():
-        console.print(f"      {name:<12}{words}", style="dim")
+        first, *rest = wrap(words, WIDTH - 20) or [""]
+        console.print(f"      {name:<12}{first}", style="dim")
+        for line in rest:
+            console.print(" " * 20 + line, style="dim")
     for note in report.notes:
-        console.print(f"      note: {note}", style="dim")
+        _write_words(f"note: {note}", console, "dim")
     console.print()
+
+
+def _write_mistake(same: Sequence[FoundMistake], console: Console) -> None:
+    """One mistake, in all the gradients in which it was found."""
+    mistake = same[0]
+    gradients = ", ".join(dict.fromkeys(m.gradient for m in same))
+    places = ", ".join(dict.fromkeys(m.place for m in same if m.place))
+    details = ", ".join(dict.fromkeys(m.detail for m in same if m.detail))
+    where = f" ({places})" if places else ""
+    detail = f" [{details}]" if details else ""
+    console.print(f"\n    {gradients}: {mistake.name}{detail}{where}", style="bold red")
+    _write_words(mistake.sentence, console)
+    _write_words(f"mend: {mistake.remedy}", console, style="green")
+    if mistake.term:
+        console.print(f"      term of the equation: {mistake.term}")
+    for one in same:
+        equation = computes(one)
+        if equation is not None:
+            _write_equation(f"for {one.gradient} the code computes", equation, console)
+
+
+def _write_words(text: str, console: Console, style: str = "", indent: int = 6) -> None:
+    """A sentence, broken where 80 columns end."""
+    for number, line in enumerate(wrap(text, WIDTH - indent - 2)):
+        console.print(" " * (indent + 2 * (number > 0)) + line, style=style)
+
+
+def _write_equation(label: str, equation: Equation, console: Console, style: str = "") -> None:
+    console.print(f"      {label}:", style=style)
+    for line in drawn(equation, WIDTH - 10).splitlines():
+        console.print(" " * 10 + line, style=style)
 
 
 def _wrong(report: PassReport) -> list[Pass]:
@@ -91,7 +133,7 @@ def _write_features(report: PassReport, console: Console) -> None:
         words = ", ".join(f"{p} {v}" for p, v in passes.items() if v in BAD)
         console.print(f"      {feature:<26}{words}", style="dim")
     good = [f for f in report.features if f not in bad]
-    console.print(f"    right with {', '.join(good)}", style="dim")
+    _write_words(f"right with {', '.join(good)}", console, "dim", indent=4)
 
 
 def _write_counterexample(example: Counterexample, console: Console) -> None:
@@ -117,18 +159,22 @@ def _write_array(label: str, text: str, console: Console, style: str = "") -> No
 
 
 def _write_table(reports: Sequence[FileReport], console: Console) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("file", "pass", *PASSES, "mistakes", "s", box=None, pad_edge=False)
-    for report in reports:
+    file, name = Column("file", overflow="fold"), Column("pass", overflow="fold")
+    table = Table(file, name, *PASSES, "mistakes", "s", box=None, pad_edge=False)
+    names = short_paths([report.path for report in reports])
+    for shown, report in zip(names, reports, strict=True):
         if report.error:
-            table.add_row(report.path, "–", "", "", "", "", report.error.split("\n")[0], "")
+            table.add_row(shown, "–", "", "", "", "", report.error.split("\n")[0], "")
         for checked in report.passes:
             verdicts = [MARKS[checked.verdicts.get(p, "not computed")] for p in PASSES]
             names = ", ".join(dict.fromkeys(m.name for m in checked.mistakes))
-            table.add_row(report.path, checked.name, *verdicts, names, f"{report.seconds:.1f}")
+            table.add_row(shown, checked.name, *verdicts, names, f"{report.seconds:.1f}")
     console.print(table)
-    console.print("  ".join(f"{mark} {word}" for word, mark in MARKS.items()), style="dim")
+    marks = "  ".join(f"{mark}\xa0{word.replace(' ', chr(160))}" for word, mark in MARKS.items())
+    for line in wrap(marks, WIDTH):
+        console.print(line.replace("\xa0", " "), style="dim")
     counts = summary(reports)
     console.print(", ".join(f"{n} {word}" for word, n in counts.items()))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convgrad.check.mistakes.equations import TWO_AXES, computed, right_equation
 from convgrad.check.nest import PASSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convgrad.algebra.expression import Equation
     from convgrad.check.nest import Array, Pass
-    from convgrad.check.report import FileReport, PassReport
+    from convgrad.check.report import FileReport, FoundMistake, PassReport
 
 MARKS = {
     "right": "✓",
@@ -23,15 +25,58 @@ MARKS = {
 LABELS: dict[Pass, str] = {"forward": "forward", "dx": "dx", "dw": "dw", "db": "db"}
 
 
+def drawn(equation: Equation, width: int) -> str:
+    """An equation as people write it, on a few lines of text."""
+    from convgrad.notation.compose import compose
+    from convgrad.notation.unicode import unicode
+
+    return unicode(compose(equation), width)
+
+
+def computes(mistake: FoundMistake) -> Equation | None:
+    """What code with a mistake computes instead, where it is an index equation."""
+    for which in PASSES:
+        if which == mistake.gradient:
+            return computed(mistake.name, which, mistake.detail)
+    return None
+
+
+def derived(report: PassReport, which: Pass) -> Equation:
+    """The right equation of a pass, with both axes where a mistake confuses them."""
+    both = any(m.name in TWO_AXES and m.gradient == which for m in report.mistakes)
+    return right_equation(which, rank=2 if both else 1)
+
+
+def together(mistakes: Sequence[FoundMistake]) -> list[list[FoundMistake]]:
+    """The mistakes by name: one that shows in several gradients is one mistake."""
+    found: dict[str, list[FoundMistake]] = {}
+    for mistake in mistakes:
+        found.setdefault(mistake.name, []).append(mistake)
+    return list(found.values())
+
+
+def short_paths(paths: Sequence[str]) -> list[str]:
+    """Paths without the folder that all of them share.
+
+    >>> short_paths(["hw/ada/conv.py", "hw/bob/conv.py"])
+    ['ada/conv.py', 'bob/conv.py']
+    """
+    parts = [path.split("/") for path in paths]
+    shared = 0
+    while all(len(p) > shared + 1 and p[shared] == parts[0][shared] for p in parts):
+        shared += 1
+    return ["/".join(p[shared:]) for p in parts]
+
+
 def numbers(array: Array, limit: int = 40) -> str:
     """An array on a few lines, cut where it is large."""
     import numpy as np
 
     if array.size > limit:
         shape = "×".join(map(str, array.shape))
-        return f"{shape} numbers, starting {np.array2string(array.ravel()[:8], separator=', ')}"
+        return f"{shape} numbers, starting {np.array2string(array.ravel()[:6], separator=', ')}"
     trimmed = array.reshape([n for n in array.shape if n != 1] or [1])
-    return np.array2string(trimmed, separator=", ", max_line_width=90, precision=6)
+    return np.array2string(trimmed, separator=", ", max_line_width=60, precision=6)
 
 
 def summary(reports: Sequence[FileReport]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -32,9 +33,9 @@ class Case:
         """Whether there is no result."""
         return isinstance(self.actual, Failure)
 
-    @property
+    @cached_property
     def is_right(self) -> bool:
-        """Whether the result is the right one."""
+        """Whether the result is the right one; asked for every rewriting that is tried."""
         return not isinstance(self.actual, Failure) and agree(
             self.actual, self.expected, self.bound
         )
@@ -97,6 +98,7 @@ def explains(rewrite: Callable[[Nest], Nest | None], evidence: Evidence) -> bool
     """Whether a rewriting reproduces the results on all probes, and differs from right on one."""
     differs = False
     wrong = [c for c in evidence.cases if not c.is_right and not c.crashed]
+    wrong.sort(key=lambda c: c.probe.x.size)  # the smallest refutes soonest
     right = [c for c in evidence.cases if c.is_right]
     crashed = [c for c in evidence.cases if c.crashed] if not wrong else []
     for case in (*wrong, *crashed, *right):

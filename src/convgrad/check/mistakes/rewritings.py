@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convgrad.algebra.affine import Affine, numeric
 from convgrad.check.conventions.roles import RATE
 from convgrad.check.layout import arrange, restore
-from convgrad.check.nest import nest_of, triples, truth
+from convgrad.check.nest import nest_of, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,18 +23,22 @@ BOTH, ROWS, COLUMNS = (0, 1), (0,), (1,)
 AXES = (("both axes", BOTH), ("height only", ROWS), ("width only", COLUMNS))
 
 
-def table(nest: Nest, axis: int, **changes: int) -> Array:
-    """The triples of one axis with another stride, dilation or start."""
-    s = nest.sizes
-    stride = changes.get("stride", s.stride[axis])
-    dilation = changes.get("dilation", s.dilation[axis])
-    start = changes.get("start", 0)
-    return triples(s.output[axis], s.kernel[axis], s.padded[axis], stride, dilation, start)
-
-
-def with_table(nest: Nest, axis: int, new: Array) -> Nest:
-    """The pass with another table on one axis."""
-    return replace(nest, rows=new) if axis == 0 else replace(nest, columns=new)
+def moved(nest: Nest, axis: int, **changes: int) -> Nest:
+    """The pass with another stride or dilation in the subscript of one axis, or shifted."""
+    place, end, s = nest.places[axis], "hw"[axis], nest.sizes
+    if "stride" in changes:
+        output = f"o{end}"
+        more = changes["stride"] - numeric(place.coefficient(output))
+        place = place + Affine.index(output) * more
+    if "dilation" in changes:
+        tap = f"t{end}"
+        old = numeric(place.coefficient(tap))
+        more = changes["dilation"] - abs(old)
+        step = (
+            Affine.index(tap) if old >= 0 else Affine.number(s.kernel[axis] - 1) - Affine.index(tap)
+        )
+        place = place + step * more
+    return nest.at(axis, place + changes.get("start", 0))
 
 
 def with_crop(nest: Nest, axis: int, part: slice) -> Nest:
@@ -54,9 +59,11 @@ def on(axes: tuple[int, ...], change: Callable[[Nest, int], Nest]) -> Rewrite:
     return rewrite
 
 
-def on_each(change: Callable[[Nest, int], Nest]) -> tuple[tuple[str, Rewrite], ...]:
+def on_each(
+    change: Callable[[Nest, int], Nest], before: str = ""
+) -> tuple[tuple[str, Rewrite], ...]:
     """The change on both axes, on the height alone, on the width alone."""
-    return tuple((word, on(axes, change)) for word, axes in AXES)
+    return tuple((before + word, on(axes, change)) for word, axes in AXES)
 
 
 def always(
@@ -109,10 +116,10 @@ def shifted(offset: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]:
 
     def change(nest: Nest, axis: int) -> Nest:
         s = nest.sizes
-        new = table(nest, axis, start=offset(nest, axis))
+        new = moved(nest, axis, start=offset(nest, axis))
         inside = np.zeros(s.padded[axis])
         inside[s.pads[axis][0] : s.pads[axis][0] + s.size[axis]] = 1
-        return with_table(nest, axis, new * inside)
+        return new.only(axis, new.table(axis) * inside)
 
     return change
 
@@ -161,21 +168,21 @@ def crop_inside_reached(nest: Nest, axis: int) -> Nest:
 
 def stride_one(nest: Nest, axis: int) -> Nest:
     """The stride is left out of the subscript."""
-    return with_table(nest, axis, table(nest, axis, stride=1))
+    return moved(nest, axis, stride=1)
 
 
 def stride_plus(nest: Nest, axis: int) -> Nest:
     """One zero too many is inserted between the entries of the error."""
     s = nest.sizes.stride[axis]
-    return with_table(nest, axis, table(nest, axis, stride=s + (s > 1)))
+    return moved(nest, axis, stride=s + (s > 1))
 
 
 def stride_plus_whole_windows(nest: Nest, axis: int) -> Nest:
     """The same, where windows that would leave the array are left out."""
     new = stride_plus(nest, axis)
-    rows = new.rows if axis == 0 else new.columns
-    whole = rows.sum(axis=2).all(axis=1)
-    return with_table(nest, axis, rows * whole[:, None, None])
+    table = new.table(axis)
+    whole = table.sum(axis=2).all(axis=1)
+    return new.only(axis, table * whole[:, None, None])
 
 
 def dilation_by(change: int) -> Callable[[Nest, int], Nest]:
@@ -184,14 +191,14 @@ def dilation_by(change: int) -> Callable[[Nest, int], Nest]:
     def rewrite(nest: Nest, axis: int) -> Nest:
         d = nest.sizes.dilation[axis]
         new = max(d + change, 1) if d > 1 else 1
-        return with_table(nest, axis, table(nest, axis, dilation=new))
+        return moved(nest, axis, dilation=new)
 
     return rewrite
 
 
 def dilation_one(nest: Nest, axis: int) -> Nest:
     """The dilation is left out of the subscript."""
-    return with_table(nest, axis, table(nest, axis, dilation=1))
+    return moved(nest, axis, dilation=1)
 
 
 # ------------------------------------------------------------------------------ height and width
@@ -245,9 +252,7 @@ def crop_padded_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
 
 def stride_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
     """One axis moves with the stride of the other."""
-    return lambda nest: with_table(
-        nest, axis, table(nest, axis, stride=nest.sizes.stride[1 - axis])
-    )
+    return lambda nest: moved(nest, axis, stride=nest.sizes.stride[1 - axis])
 
 
 # -------------------------------------------------------------------------------------- rotation
@@ -296,6 +301,19 @@ def last_filter(nest: Nest) -> Nest:
     return replace(nest, dz=dz)
 
 
+def without_filter(number: int, *, lone: bool) -> Callable[[Nest], Nest]:
+    """One filter takes no part; where it is the only one, perhaps nothing is left."""
+
+    def change(nest: Nest) -> Nest:
+        if nest.sizes.filters == 1 and not lone:
+            return nest
+        dz = nest.dz.copy()
+        dz[:, number] = 0
+        return replace(nest, dz=dz)
+
+    return change
+
+
 def last_sample(nest: Nest) -> Nest:
     """Every sample overwrites the one before."""
     dz = nest.dz.copy()
@@ -306,20 +324,22 @@ def last_sample(nest: Nest) -> Nest:
 def last_position(nest: Nest) -> Nest:
     """Every position overwrites the one before: for dx where windows overlap, for dw altogether."""
     if nest.which == "dx":
-        return replace(nest, rows=_last_o(nest.rows), columns=_last_o(nest.columns))
+        return _last_of(nest, 0)
     dz = np.zeros_like(nest.dz)
     dz[..., -1, -1] = nest.dz[..., -1, -1]
     return replace(nest, dz=dz)
 
 
-def _last_o(rows: Array) -> Array:
-    """For every position, only the last output whose window covers it."""
-    return _keep_last(rows, axis=0)
+def _last_of(nest: Nest, number: int) -> Nest:
+    """For every position only the last output (0) or tap (1) that reads it."""
+    for axis in (0, 1):
+        nest = nest.only(axis, _keep_last(nest.table(axis), number))
+    return nest
 
 
 def last_tap(nest: Nest) -> Nest:
     """Every tap overwrites the one before."""
-    return replace(nest, rows=_keep_last(nest.rows, 1), columns=_keep_last(nest.columns, 1))
+    return _last_of(nest, 1)
 
 
 def _keep_last(rows: Array, axis: int) -> Array:

@@ -520,7 +520,10 @@ MISTAKES: tuple[Mistake, ...] = (
         "The offset of the group is missing: every group uses the channels of the first.",
         "Move by g·C/groups channels.",
         "c inside group g",
-        (*r.always(r.group_offset_missing_in_input), *r.result(r.group_offset_missing_in_result)),
+        (
+            *r.always(r.group_offset_missing_in_input, "input"),
+            *r.result(r.group_offset_missing_in_result, "result"),
+        ),
         source=r"\[.*:",
     ),
     Mistake(
@@ -529,7 +532,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The dilation is off by one (dilation 1 means no gaps).",
         "Taps lie d positions apart.",
         "d·t",
-        (*r.on_each(r.dilation_by(-1)), *r.on_each(r.dilation_by(1))),
+        (*r.on_each(r.dilation_by(-1)), *r.on_each(r.dilation_by(1), "one more, ")),
         source=r"dilat",
     ),
     Mistake(
@@ -566,8 +569,10 @@ MISTAKES: tuple[Mistake, ...] = (
         "Sum over all filters.",
         "sum over k",
         (
-            *r.always(lambda nest: _without(nest, last=True), "last"),
-            *r.always(lambda nest: _without(nest, last=False), "first"),
+            *r.always(r.without_filter(-1, lone=True), "last"),
+            *r.always(r.without_filter(0, lone=True), "first"),
+            *r.always(r.without_filter(-1, lone=False), "last of several"),
+            *r.always(r.without_filter(0, lone=False), "first of several"),
         ),
         source=r"range\(",
     ),
@@ -597,15 +602,6 @@ MISTAKES: tuple[Mistake, ...] = (
         source=r"reshape|transpose|swapaxes",
     ),  # 3 of 79
 )
-
-
-def _without(nest: Nest, *, last: bool) -> Nest:
-    from dataclasses import replace
-
-    dz = nest.dz.copy()
-    if nest.sizes.filters > 1:
-        dz[:, -1 if last else 0] = 0
-    return replace(nest, dz=dz)
 
 
 # Mistakes that two runs or a look at the arguments show, and that no rewriting is needed for.

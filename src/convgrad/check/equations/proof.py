@@ -1,0 +1,247 @@
+"""The proof by evaluation: an equation with its ranges, on integers, against the derived gradient.
+
+The relation of the subscripts says nothing about ranges that someone wrote under a sum. They are
+put to the test: the written equation becomes one of the algebra, its letters get the values of a
+layer, and both sides are evaluated exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from convgrad.algebra.conditions import reading_conditions
+from convgrad.algebra.expression import Access, Divides, Equation, Index, Tensor, Term, Within
+from convgrad.algebra.layers import passes
+from convgrad.algebra.polynomial import ONE, ZERO, Polynomial
+from convgrad.check.equations.reading import SPATIAL, size_of_kernel
+from convgrad.check.equations.relation import DILATION, PADDING, STRIDE, Layer
+from convgrad.convolution import Convolution
+from convgrad.errors import ConvgradError
+from convgrad.exact.vectorised import evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from convgrad.check.equations.reading import Factor, Reading
+    from convgrad.exact.arithmetic import Array
+
+Sizes: TypeAlias = dict[str, int]
+Lengths: TypeAlias = dict[tuple[str, str], int]
+SAMPLES, CHANNELS, FILTERS = 2, 2, 3
+INPUT = {"D": 6, "H": 8, "W": 7}
+TAPS = {"D": 2, "H": 3, "W": 2}
+PLAIN = Layer(ONE, ONE, ZERO)
+
+
+def holds(reading: Reading, layers: Mapping[str, Layer]) -> bool | None:
+    """Whether the equation gives the gradient of a layer with these strides, on every entry.
+
+    Returns: None where its letters cannot be given values, so that nothing is shown.
+    """
+    values = _values(reading, layers)
+    layer = _layer(reading, layers, values)
+    if layer is None:
+        return None
+    lengths = _lengths(reading, layer)
+    if any(_lacks(factor, reading, lengths) for factor in reading.factors.values()):
+        return None
+    equation = _equation(reading, lengths, values)
+    if equation is None:
+        return None
+    return _agree(reading, equation, layer)
+
+
+def _lacks(factor: Factor, reading: Reading, lengths: Lengths) -> bool:
+    """Whether a tensor has no axis where the layer has several samples, channels or filters."""
+    needed = {"x": "NC", "w": "KC", "z": "NK", "b": "K"}[factor.role] + reading.spatial
+    missing = [c for c in needed if c not in factor.axes and c not in SPATIAL]
+    return factor is not reading.left and any(lengths[factor.role, c] > 1 for c in missing)
+
+
+def _values(reading: Reading, layers: Mapping[str, Layer]) -> Sizes:
+    """Values for the letters of strides, dilations and paddings, and of the taps."""
+    taps = _taps(reading)
+    values = {str(size_of_kernel(letter)): taps[letter] for letter in SPATIAL}
+    letters = {n for f in reading.factors.values() for s in f.access.subscripts for n in s.letters}
+    for letter, layer in layers.items():
+        letters |= layer.stride.letters | layer.dilation.letters
+        for name in sorted((layer.padding.letters | letters) - values.keys()):
+            for pattern, value in ((STRIDE, 2), (PADDING, 1), (DILATION, 2)):
+                if pattern.fullmatch(name):
+                    values.setdefault(name, value)
+        for name in layer.padding.letters - values.keys():  # a padding of k - 1
+            values[name] = taps[letter]
+    return values
+
+
+def _taps(reading: Reading) -> Sizes:
+    """The size of the kernel: what a sum over taps says in numbers, or a small one."""
+    found = dict(TAPS)
+    weights = reading.factors.get("w")
+    stated = {
+        i.name: i.last - i.first + 1
+        for i in reading.term.sums
+        if i.first is not None and i.last is not None
+    }
+    for letter, subscript in weights.pairs() if weights else ():
+        number = stated[subscript.plain].number if subscript.plain in stated else None
+        if letter in found and number is not None and 0 < number < min(INPUT.values()):
+            found[letter] = number
+    return found
+
+
+def _layer(reading: Reading, layers: Mapping[str, Layer], values: Sizes) -> Convolution | None:
+    taps = _taps(reading)
+    strides: list[int] = []
+    dilations: list[int] = []
+    paddings: list[int] = []
+    for letter in reading.spatial:
+        layer = layers.get(letter, PLAIN)
+        sizes = (layer.stride, layer.dilation, layer.padding)
+        numbers = [size.at(values).number for size in sizes]
+        if any(number is None for number in numbers):
+            return None
+        stride, dilation, padding = (number or 0 for number in numbers)
+        if layer.flipped:  # counted from the far end of the kernel
+            padding -= dilation * (taps[letter] - 1)
+        strides.append(stride)
+        dilations.append(abs(dilation))
+        paddings.append(padding)
+    axes = "".join(factor.axes for factor in reading.factors.values())
+    try:
+        return Convolution(
+            tuple(INPUT[letter] for letter in reading.spatial),
+            CHANNELS if "C" in axes else 1,
+            FILTERS if "K" in axes else 1,
+            kernel=tuple(taps[letter] for letter in reading.spatial),
+            stride=tuple(strides),
+            dilation=tuple(dilations),
+            padding=tuple(paddings),
+            flipped=any(layer.flipped for layer in layers.values()),
+        )
+    except ConvgradError:
+        return None
+
+
+def _lengths(reading: Reading, layer: Convolution) -> Lengths:
+    """The length of every axis of x, w and z by role and letter."""
+    axes = "".join(factor.axes for factor in reading.factors.values())
+    samples = SAMPLES if "N" in axes else 1
+    found: Lengths = {}
+    for role in "xwz":
+        found |= {(role, "N"): samples, (role, "C"): layer.in_channels, (role, "K"): layer.filters}
+    found["b", "K"] = layer.filters
+    for letter, axis in zip(reading.spatial, layer.axes, strict=True):
+        found |= {("x", letter): axis.input, ("w", letter): axis.kernel, ("z", letter): axis.output}
+    return found
+
+
+def _equation(reading: Reading, lengths: Lengths, values: Sizes) -> Equation | None:
+    """The written equation with a number for every range."""
+    factors = [f for f in (reading.error, reading.other) if f is not None]
+    extents: Sizes = {}
+    for factor in (reading.left, *factors):
+        for letter, subscript in factor.pairs():
+            if subscript.plain:
+                extents.setdefault(subscript.plain, lengths[factor.role, letter])
+    known = _stated(reading, extents, values, lengths)
+    if any(index.name not in extents for index in reading.term.sums):
+        return None
+    reads = tuple(Access(_tensor(f, f.role, lengths), f.access.subscripts) for f in factors)
+    left = Access(_tensor(reading.left, "left", lengths), reading.left.access.subscripts)
+    indices = tuple(
+        Index(s.plain or "", Polynomial.of(lengths[reading.left.role, letter]))
+        for letter, s in reading.left.pairs()
+    )
+    sums = tuple(Index(i.name, Polynomial.of(extents[i.name])) for i in reading.term.sums)
+    term = Term(sums, reads, reading.term.conditions, Fraction(reading.term.coefficient))
+    if term.free - {index.name for index in (*indices, *sums)}:
+        return None
+    equation = Equation(left, indices, (term,)).with_sizes(known)
+    (term,) = equation.terms
+    sizes = [c.extent for c in term.conditions if isinstance(c, Within)]
+    sizes += [c.modulus for c in term.conditions if isinstance(c, Divides)]
+    if equation.letters or any(size.letters for size in sizes):
+        return None
+    needed = reading_conditions(term, equation.extents(term))
+    return replace(equation, terms=(replace(term, conditions=(*term.conditions, *needed)),))
+
+
+def _stated(reading: Reading, extents: Sizes, values: Sizes, lengths: Lengths) -> Sizes:
+    """Put the ranges that are written into `extents`; the letters that have values now."""
+    stated = {
+        index.name: index.last - index.first + 1
+        for index in reading.term.sums
+        if index.first is not None and index.last is not None
+    }
+    known = dict(values)
+    for condition in reading.term.conditions:
+        if isinstance(condition, Within):
+            known |= _length_of(condition, reading, lengths, known)
+    for name, size in stated.items():  # T - 1 above the sum over taps says what T is
+        letters = size.letters - known.keys()
+        if len(letters) == 1 and name in extents:
+            (letter,) = letters
+            rest = (size - letter).number
+            if rest is not None:
+                known[letter] = extents[name] - rest
+    for name, size in stated.items():
+        number = size.at(known).number
+        if number is not None:
+            extents[name] = number
+    return known
+
+
+def _length_of(condition: Within, reading: Reading, lengths: Lengths, known: Sizes) -> Sizes:
+    """0 <= i + p - s*o < T: T is the length of the axis that is read so."""
+    for factor in (reading.error, reading.other):
+        for letter, subscript in factor.pairs() if factor else ():
+            before = (subscript - condition.value).constant.number
+            same = not (subscript - condition.value).terms
+            letters = condition.extent.letters - known.keys()
+            if factor and same and before is not None and len(letters) == 1:
+                (name,) = letters
+                rest = (condition.extent - name).number
+                if rest is not None:
+                    return {name: lengths[factor.role, letter] - before - rest}
+    return {}
+
+
+def _tensor(factor: Factor, name: str, lengths: Lengths) -> Tensor:
+    return Tensor(
+        name, tuple(Polynomial.of(lengths[factor.role, letter]) for letter in factor.axes)
+    )
+
+
+def _agree(reading: Reading, equation: Equation, layer: Convolution) -> bool:
+    """Whether the left side as it is written equals the derived gradient."""
+    lengths = _lengths(reading, layer)
+    order = {"x": "NC" + reading.spatial, "w": "KC" + reading.spatial, "z": "NK" + reading.spatial}
+    draw = np.random.default_rng(5)
+    full = {
+        role: draw.integers(1, 7, [lengths[role, letter] for letter in letters])
+        for role, letters in order.items()
+    }
+    arrays = {
+        f.role: _moved(full[f.role], order[f.role], f.axes)
+        for f in (reading.error, reading.other)
+        if f is not None
+    }
+    gradients = passes(layer).gradients[reading.which]
+    derived = gradients[0].with_sizes({"N": lengths["x", "N"]})
+    named = {"dz": full["z"], "x": full["x"], "w": full["w"]}
+    right = evaluate(derived, {name: named[name] for name in derived.inputs})
+    letters = "K" if reading.which == "db" else order[reading.left.role]
+    found = evaluate(equation, arrays)
+    return bool(np.array_equal(found, _moved(right, letters, reading.left.axes)))
+
+
+def _moved(array: Array, axes: str, order: str) -> Array:
+    """The array with its axes in another order; axes that are absent there have length one."""
+    kept = [axes.index(letter) for letter in order]
+    gone = [n for n in range(len(axes)) if n not in kept]
+    return np.transpose(array, [*kept, *gone]).reshape([array.shape[n] for n in kept])

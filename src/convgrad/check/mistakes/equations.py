@@ -1,0 +1,403 @@
+"""Mistakes as rewritings of the equation: what the code computes, in the letters of the algebra.
+
+Each entry changes one thing in the derived equation of a pass: a letter (s becomes 1), a subscript
+(w[n,c,t] for w[k,c,t]), a range, a factor. The result is an equation again, so it is printed beside
+the right one, and evaluated it gives the same numbers as the rewriting of the loop nest, by which
+code is recognised. A mistake that is no index equation (memory that nobody wrote to, a crop that is
+empty, axes that are read in another order) has no entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
+
+from convgrad.algebra.affine import Affine
+from convgrad.algebra.conditions import drop_idle
+from convgrad.algebra.expression import (
+    Access,
+    Condition,
+    Equation,
+    Index,
+    Tensor,
+    Term,
+    Within,
+    Zero,
+)
+from convgrad.algebra.layers import passes
+from convgrad.algebra.polynomial import Polynomial
+from convgrad.convolution import Convolution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from convgrad.algebra.differentiate import Step
+    from convgrad.algebra.polynomial import Size
+    from convgrad.check.nest import Pass
+
+Change: TypeAlias = "Callable[[Equation], Equation]"
+
+
+@lru_cache(maxsize=16)
+def right_equation(which: Pass, *, rank: int = 1, groups: int = 1) -> Equation:
+    """The equation of a pass for every layer, as the algebra derives it.
+
+    >>> print(right_equation("dw"))
+    dw[k,c,t] = sum(n,o if 0 <= s*o + d*t - p < I) dz[n,k,o] * x[n,c,s*o+d*t-p]
+    """
+    layer = Convolution((9,) * rank, 2 * groups, 3 * groups, kernel=2, groups=groups)
+    derived = passes(layer, symbolic=True)
+    if which == "forward":
+        return derived.forward[-1]
+    return derived.gradients[which][-1]
+
+
+@lru_cache(maxsize=8)
+def derivation_of(which: Pass) -> tuple[Step, ...]:
+    """The steps from the forward pass to a gradient; of the forward pass the pass itself."""
+    derived = passes(Convolution(9, 2, 3, kernel=2), symbolic=True)
+    found = {"dx": derived.dx[-1], "dw": derived.dw, "db": derived.db}.get(which) or derived.dw
+    return found.steps[:1] if which == "forward" else found.steps
+
+
+def computed(name: str, which: Pass, word: str = "") -> Equation | None:
+    """What code with this mistake computes; None where it is no index equation.
+
+    Args:
+        name: of the mistake.
+        which: the pass.
+        word: the variant, such as "filters"; where the mistake has only one, it does not matter.
+
+    >>> print(computed("sample-for-filter", "dx"))
+    dx[n,c,i] = sum(k,t if (i - d*t + p) % s == 0, 0 <= (i - d*t + p)/s < O) \
+dz[n,k,(i-d*t+p)/s] * w[n,c,t]
+    """
+    if "raises" in word:
+        return None
+    changes = CHANGES.get(name, {})
+    change = changes.get((which, word)) or changes.get(("", word)) or changes.get((which, ""))
+    change = change or changes.get(("", ""))
+    if change is None:
+        return None
+    rank = 2 if name in TWO_AXES else 1
+    groups = 2 if name == "groups-ignored" else 1
+    right = right_equation(which, rank=rank, groups=groups)
+    wrong = change(right)
+    return None if wrong == right else wrong
+
+
+def in_words(equation: Equation) -> str:
+    """An equation on one line, with the signs of mathematics.
+
+    >>> print(in_words(right_equation("db")))
+    db[k] = Σ(n,o) dz[n,k,o]
+    """
+    text = str(equation)
+    for sign, shown in (
+        ("sum(", "Σ("), ("*", "·"), ("<=", "≤"), (" - ", " − "), ("(if ", "("), (" if ", ": "),
+    ):  # fmt: skip
+        text = text.replace(sign, shown)
+    return text
+
+
+# ------------------------------------------------------------------------------------- rewritings
+
+
+def sizes(**values: Size) -> Change:
+    """Another size for a letter: s = 1 is a stride that is left out."""
+    return lambda equation: drop_idle(equation.with_sizes(values))
+
+
+def terms(change: Callable[[Term], Term]) -> Change:
+    """A change of every product."""
+    return lambda equation: replace(equation, terms=tuple(map(change, equation.terms)))
+
+
+def read(tensor: str, **subscripts: str) -> Change:
+    """One tensor read with another index, as in `read("w", k="n")` for w[n,c,t]."""
+    values = {name: Affine.index(new) for name, new in subscripts.items()}
+    return terms(lambda term: _read(term, tensor, lambda a: a.with_indices(values)))
+
+
+def _read(term: Term, tensor: str, change: Callable[[Affine], Affine]) -> Term:
+    factors = tuple(
+        Access(f.tensor, tuple(map(change, f.subscripts)))
+        if isinstance(f, Access) and f.tensor.name == tensor
+        else f
+        for f in term.factors
+    )
+    return replace(term, factors=factors)
+
+
+def turned(tensor: str, axis: int = -1) -> Change:
+    """A tensor read from the far end of its last axis: t is T - 1 - t."""
+
+    def change(term: Term) -> Term:
+        factors: list[Access] = []
+        for access in term.accesses:
+            subscripts = list(access.subscripts)
+            if access.tensor.name == tensor:
+                last = Affine.number(access.tensor.shape[axis] - 1)
+                subscripts[axis] = last - subscripts[axis]
+            factors.append(Access(access.tensor, tuple(subscripts)))
+        return replace(term, factors=tuple(factors))
+
+    return terms(change)
+
+
+def only(name: str, last: str = "") -> Change:
+    """A summed index takes one value alone: the first, or the last of a size."""
+    value = Affine.number(Polynomial.of(last) - 1 if last else 0)
+
+    def change(term: Term) -> Term:
+        if name not in {index.name for index in term.sums}:
+            return replace(term, conditions=(*term.conditions, Zero(Affine.index(name) - value)))
+        rest = replace(term, sums=tuple(index for index in term.sums if index.name != name))
+        return rest.map(lambda affine: affine.with_indices({name: value}))
+
+    return terms(change)
+
+
+def limited(name: str, extent: Size, first: int = 0) -> Change:
+    """A summed index that runs to another end, or starts later."""
+    inside = Within(Affine.index(name) - first, Polynomial.of(extent))
+    return terms(lambda term: replace(term, conditions=(*term.conditions, inside)))
+
+
+def outputs(extent: Size, axis: int = -1) -> Change:
+    """The loop over the outputs ends elsewhere."""
+
+    def change(term: Term) -> Term:
+        dz = next(access for access in term.accesses if access.tensor.name == "dz")
+        place = dz.subscripts[axis]
+        kept = tuple(c for c in term.conditions if not _same_range(c, place))
+        return replace(term, conditions=(*kept, Within(place, Polynomial.of(extent))))
+
+    return terms(change)
+
+
+def _same_range(condition: Condition, value: Affine) -> bool:
+    return isinstance(condition, Within) and condition.value == value
+
+
+def factor(name: str) -> Change:
+    """A factor before the sum that does not belong there."""
+    scalar = Access(Tensor(name, ()))
+    return terms(lambda term: replace(term, factors=(scalar, *term.factors)))
+
+
+def scaled(number: int) -> Change:
+    """The sum times a number."""
+    return terms(lambda term: replace(term, coefficient=term.coefficient * Fraction(number)))
+
+
+def exchanged(tensor: str, one: str, other: str) -> Change:
+    """Two subscripts of a tensor in each other's place."""
+    values = {one: Affine.index(other), other: Affine.index(one)}
+    return terms(lambda term: _read(term, tensor, lambda a: a.with_indices(values)))
+
+
+def summed_too(tensor: str, name: str) -> Change:
+    """An index of the result is summed over in one tensor: the channels become one."""
+    inner = f"{name}'"
+
+    def change(term: Term) -> Term:
+        access = next(a for a in term.accesses if a.tensor.name == tensor)
+        at = next(n for n, s in enumerate(access.subscripts) if s.plain == name)
+        sums = (*term.sums, Index(inner, access.tensor.shape[at]))
+        put = replace(term, sums=sums)
+        return _read(put, tensor, lambda a: a.with_indices({name: Affine.index(inner)}))
+
+    return terms(change)
+
+
+def instead(tensor: str, other: Access) -> Change:
+    """Another tensor stands where one belongs."""
+
+    def change(term: Term) -> Term:
+        factors = (other if a.tensor.name == tensor else a for a in term.accesses)
+        kept = tuple(c for c in term.conditions if c.value not in gone(term))
+        return replace(term, factors=tuple(factors), conditions=kept)
+
+    def gone(term: Term) -> list[Affine]:
+        return [s for a in term.accesses if a.tensor.name == tensor for s in a.subscripts]
+
+    return terms(change)
+
+
+def into_first(name: str) -> Change:
+    """The left side has the first place alone, and the sum runs over all."""
+
+    def change(equation: Equation) -> Equation:
+        zero = {name: Affine.number(0)}
+        index = next(i for i in equation.indices if i.name == name)
+        target = equation.target
+        left = Access(target.tensor, tuple(s.with_indices(zero) for s in target.subscripts))
+        summed = tuple(replace(t, sums=(index, *t.sums)) for t in equation.terms)
+        return Equation(left, tuple(i for i in equation.indices if i != index), summed)
+
+    return change
+
+
+def left_turned(equation: Equation) -> Equation:
+    """The result lies turned by 180 degrees."""
+    *rest, last = equation.target.subscripts
+    size = equation.target.tensor.shape[-1]
+    subscripts = (*rest, Affine.number(size - 1) - last)
+    return replace(equation, left=Access(equation.target.tensor, subscripts))
+
+
+def weights_for_left(equation: Equation) -> Equation:
+    """The weight gradient under the name of the input gradient."""
+    dw = right_equation("dw")
+    tensor = replace(dw.target.tensor, name=equation.target.tensor.name)
+    return replace(dw, left=Access(tensor, dw.target.subscripts))
+
+
+def decayed(equation: Equation) -> Equation:
+    """A multiple of the weights is added."""
+    target = equation.target
+    weights = Access(replace(target.tensor, name="w"), target.subscripts)
+    more = Term((), (Access(Tensor("λ", ())), weights))
+    return replace(equation, terms=(*equation.terms, more))
+
+
+def _updated(equation: Equation) -> Equation:
+    def change(term: Term) -> Term:
+        factors = tuple(
+            Access(replace(a.tensor, name="w_new"), a.subscripts) if a.tensor.name == "w" else a
+            for a in term.accesses
+        )
+        return replace(term, factors=factors)
+
+    return replace(equation, terms=tuple(map(change, equation.terms)))
+
+
+def _input() -> Access:
+    term = right_equation("forward").terms[-1]
+    x = next(a.tensor for a in term.accesses if a.tensor.name == "x")
+    return Access(x, tuple(Affine.index(name) for name in "nci"))
+
+
+def _weights() -> Access:
+    term = right_equation("forward").terms[-1]
+    w = next(a.tensor for a in term.accesses if a.tensor.name == "w")
+    return Access(w, tuple(Affine.index(name) for name in "kct"))
+
+
+TWO_AXES = frozenset({"height-for-width"})
+AXES = ("both axes", "height only", "width only")
+_S, _D = Polynomial.letter("s"), Polynomial.letter("d")
+_K, _O = Polynomial.letter("K"), Polynomial.letter("O")
+
+# By mistake: the rewriting for each pass and variant; "" stands for all that are not listed.
+CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
+    "zeros-returned": {("", ""): lambda equation: replace(equation, terms=())},
+    "divided-by-batch": {("", ""): factor("1/N")},
+    "stride-ignored": {("", ""): sizes(s=1)},
+    "height-for-width": {
+        ("", "width stride"): sizes(s_w="s_h"),
+        ("", "height stride"): sizes(s_h="s_w"),
+        ("dx", "width loop"): outputs("O_h"),
+        ("dx", "height loop"): outputs("O_w", axis=-2),
+        ("dw", "width loop"): outputs("O_h"),
+        ("dw", "height loop"): outputs("O_w", axis=-2),
+    },
+    "padding-twice": {("", ""): sizes(p=Polynomial.letter("p") * 2)},
+    "padding-ignored": {("", ""): sizes(p=0)},
+    "padding-hard-coded": {
+        ("dx", "crop by 1"): sizes(p=1),
+        ("dx", "crop by 2"): sizes(p=2),
+        ("", "shift by 1"): sizes(p=1),
+        ("forward", "none"): sizes(p=0),
+        ("forward", "1"): sizes(p=1),
+        ("forward", "2"): sizes(p=2),
+    },
+    "wrong-side-cropped": {("", ""): sizes(p="q")},
+    "rotation-missing": {("", ""): turned("w")},
+    "rotation-unwanted": {("", ""): turned("w")},
+    "error-rotated": {("", ""): turned("dz")},
+    "kernel-gradient-reversed": {("", ""): left_turned},
+    "all-into-first-sample": {("", ""): into_first("n")},
+    "first-sample-only": {("", ""): only("n")},
+    "weight-gradient-for-input-gradient": {("", ""): weights_for_left},
+    "overwritten-not-added": {
+        ("dx", "filters"): only("k", "K"),
+        ("dw", "samples"): only("n", "N"),
+        ("dw", "positions"): only("o", "O"),
+    },
+    "loops-over-input": {
+        ("dx", "input"): outputs("I"),
+        ("dw", "input"): outputs("I"),
+    },
+    "updated-weights": {("", ""): _updated},
+    "sample-for-filter": {("", ""): read("w", k="n")},
+    "channels-for-filters": {
+        ("", "weights"): exchanged("w", "k", "c"),
+        ("dx", "error"): read("dz", k="c"),
+        ("dw", "error"): read("dz", k="c"),
+        ("", "input"): read("x", c="k"),
+    },
+    "channels-collapsed": {
+        ("dx", "weights"): summed_too("w", "c"),
+        ("dw", "input"): summed_too("x", "c"),
+    },
+    "inputs-for-weights": {("", ""): instead("w", _input())},
+    "weights-for-inputs": {("", ""): instead("x", _weights())},
+    "element-for-slice": {
+        ("dx", "first tap"): only("t"),
+        ("dw", "corner of the window"): terms(
+            lambda term: term.map(lambda a: a.with_indices({"t": Affine.number(0)}))
+        ),
+    },
+    "weight-decay": {("dw", ""): decayed},
+    "sign": {("", ""): scaled(-1)},
+    "mean-over-positions": {
+        ("", "positions"): factor("1/O"),
+        ("", "batch and positions"): factor("1/(N·O)"),
+        ("", "taps"): factor("1/T"),
+        ("", "half"): factor("1/2"),
+        ("", "filters"): factor("1/K"),
+    },
+    "bias-ignored": {("", ""): lambda equation: replace(equation, terms=equation.terms[1:])},
+    "bias-sum": {
+        ("", "first sample"): only("n"),
+        ("", "last position"): only("o", "O"),
+    },
+    "groups-ignored": {
+        ("dw", "input"): terms(
+            lambda term: _read(term, "x", lambda a: a.with_indices({"g": Affine.number(0)}))
+        ),
+        ("dx", "result"): into_first("g"),
+    },
+    "dilation-off-by-one": {
+        ("", ""): sizes(d=_D - 1),
+        **{("", f"one more, {axes}"): sizes(d=_D + 1) for axes in AXES},
+    },
+    "dilation-ignored": {("", ""): sizes(d=1)},
+    "zero-insertion": {("", ""): sizes(s=_S + 1)},
+    "last-window-missing": {("dx", ""): outputs(_O - 1), ("dw", ""): outputs(_O - 1)},
+    "last-filter-missing": {
+        ("dx", "last"): limited("k", _K - 1),
+        ("dx", "first"): limited("k", _K - 1, first=1),
+        ("dx", "last of several"): limited("k", _K - 1),
+        ("dx", "first of several"): limited("k", _K - 1, first=1),
+    },
+}  # fmt: skip
+
+# Why the others have none.
+NO_EQUATION: Mapping[str, str] = {
+    "crop-empty": "a slice that ends at -0 is empty: a rule of the language, no subscript",
+    "uncovered-rows": "the array has another shape, so entries are absent and not wrong",
+    "clipped": "a limit is no sum of products",
+    "low-precision": "rounding happens after the products",
+    "axes-mixed": "memory is read in another order, across the axes",
+    "never-runs": "there is no result",
+    "uninitialised": "what lay in memory is no tensor of the equation",
+    "accumulates": "the calls before are no tensor of the equation",
+    "not-deterministic": "chance is no tensor of the equation",
+    "input-overwritten": "the result is right, an argument is changed beside it",
+    "double-backward-exchanged": "two right equations under each other's name",
+}
