@@ -43,11 +43,11 @@ def layers(features):
     if "groups" in features:
         shared |= {"channels": 4}
     yield Layer(**shared)
-    yield Layer(**shared | {"height": 7, "width": 6})
+    yield Layer(**shared | {"size": (7, 6)})
     yield Layer(**shared | {"filters": 2 if "groups" in features else 1})
     if "stride" in features:
         yield Layer(**shared, stride=(2, 2))
-        yield Layer(**shared | {"height": 9, "width": 8}, stride=(3, 3))
+        yield Layer(**shared | {"size": (9, 8)}, stride=(3, 3))
     if "strides" in features:
         yield Layer(**shared, stride=(1, 2), pads=((1, 1), (2, 2)))
     if "pad" in features:
@@ -56,10 +56,10 @@ def layers(features):
     if "sides" in features:
         yield Layer(**shared, pads=((0, 1), (2, 1)))
     if "same" in features:
-        yield Layer(**shared | {"height": 6, "width": 7, "kernel": (4, 2)}, pads=((1, 2), (0, 1)))
+        yield Layer(**shared | {"size": (6, 7), "kernel": (4, 2)}, pads=((1, 2), (0, 1)))
     if "dilation" in features:
-        yield Layer(**shared | {"height": 9, "width": 9}, dilation=2)
-        yield Layer(**shared | {"height": 11, "width": 11}, dilation=3)
+        yield Layer(**shared | {"size": (9, 9)}, dilation=2)
+        yield Layer(**shared | {"size": (11, 11)}, dilation=3)
     if "groups" in features:
         yield Layer(**shared, groups=2)
 
