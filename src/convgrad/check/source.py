@@ -33,12 +33,22 @@ FORWARD_NAMES = (
     "forward", "__call__", "call", "forward_pass", "feedforward", "feed_forward", "fprop", "fwd",
     "forward_prop", "forward_propagation", "forwardpropagation", "forward_propagate", "propagate",
     "conv_forward", "convolve", "conv", "convolution", "compute", "run", "apply", "predict",
-    "calculate", "output", "front",
+    "calculate", "output", "front", "feed_forwards", "forwards", "propagate_forward",
+    "forward_step", "activate", "transform",
 )  # fmt: skip
 BACKWARD_NAMES = (
     "backward", "backprop", "backward_pass", "back_prop", "bprop", "back_propagation",
     "backpropagation", "backward_prop", "backward_propagation", "backpropagate", "back_propagate",
     "back", "bwd", "gradient", "gradients",
+)  # fmt: skip
+UPDATE_NAMES = (
+    "update", "step", "update_weights", "update_params", "update_parameters", "apply",
+    "apply_gradients", "apply_gradient", "apply_grads", "apply_grad", "apply_update", "optimize",
+    "update_weight", "gradient_descent", "descend", "learn", "sgd_step", "update_w", "train_step",
+)  # fmt: skip
+FEED_NAMES = (
+    "set_input", "set_inputs", "feed", "load", "set_data", "set_x", "put", "input", "accept",
+    "receive", "set_image",
 )  # fmt: skip
 CONVOLUTION = re.compile(r"conv", re.IGNORECASE)
 KERNEL_WORDS = re.compile(r"kernel|filter|stride|im2col|correlate|fh|weights?\b", re.IGNORECASE)
@@ -66,7 +76,6 @@ class Function:
         line: where it starts.
         keys: for every name in it, the texts by which that name is subscripted.
         unpacked: for every name in it, the names it is unpacked into.
-        returns: the names that its last return statement gives back.
         returns: the names that its last return statement gives back.
     """
 
@@ -96,6 +105,7 @@ class Target:
         forward: the forward pass, if there is one.
         backward: the function or functions of the backward pass.
         update: a method that applies gradients which nothing else shows.
+        feed: a method that takes the input, where the forward pass takes nothing.
     """
 
     name: str
@@ -103,6 +113,7 @@ class Target:
     forward: Function | None
     backward: tuple[Function, ...]
     update: Function | None = None
+    feed: Function | None = None
 
     @property
     def is_class(self) -> bool:
@@ -227,8 +238,9 @@ def find_targets(
             t for c in classes if (t := _class_target(c, classes, forward, backward)) is not None
         ]
         named = [t for t in targets if CONVOLUTION.search(t.name)]
-        targets = named or [t for t in targets if _is_convolution(classes[t.name], source)]
-        targets += _function_targets(functions, source)
+        likely = named or [t for t in targets if _is_convolution(classes[t.name], source)]
+        likely += _function_targets(functions, source)
+        targets = likely or [t for t in targets if t.forward is not None]
     else:
         targets = [_named_target(name, classes, functions, source.path, forward, backward)]
     if not targets:
@@ -289,7 +301,10 @@ def _class_target(
     constructor = methods.get("__init__")
     if forward is not None and _is_static(forward) and _is_static(backward):
         return _static_target(name, forward, backward)
-    update = _pick(methods, ("update", "step", "update_weights", "update_params", "apply"), None)
+    update = _pick(methods, UPDATE_NAMES, None)
+    feed = None
+    if forward is not None and not (forward.args.args[1:] or forward.args.kwonlyargs):
+        feed = _pick(methods, FEED_NAMES, None)
     empty = Function("__init__", (), classes[name].lineno)
     return Target(
         name,
@@ -297,6 +312,7 @@ def _class_target(
         read_function(forward, method=True) if forward else None,
         (read_function(backward, method=True),),
         read_function(update, method=True) if update else None,
+        read_function(feed, method=True) if feed else None,
     )
 
 
@@ -432,8 +448,10 @@ def _keys(node: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for n in ast.walk(node):
         match n:
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
-                found.setdefault(name, []).append(key)
+            case ast.Subscript(value=ast.Name(id=name), slice=written):
+                key = _written_key(written)
+                if key is not None:
+                    found.setdefault(name, []).append(key)
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id=name), attr="get" | "pop" | "setdefault"),
                 args=[ast.Constant(value=str(key)), *_],
@@ -442,6 +460,22 @@ def _keys(node: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
             case _:
                 pass
     return {name: tuple(dict.fromkeys(keys)) for name, keys in found.items()}
+
+
+def _written_key(expression: ast.expr) -> str | None:
+    """The text of a key; the number of a layer in it, as in `"W" + str(i)`, is 1."""
+    match expression:
+        case ast.Constant(value=str(key)):
+            return key
+        case ast.BinOp(left=ast.Constant(value=str(key)), op=ast.Add()):
+            return f"{key}1"
+        case ast.BinOp(left=ast.Constant(value=str(key)), op=ast.Mod()):
+            return re.sub(r"%[sd]", "1", key)
+        case ast.JoinedStr(values=parts):
+            texts = [p.value if isinstance(p, ast.Constant) else "1" for p in parts]
+            return "".join(map(str, texts))
+        case _:
+            return None
 
 
 def _unpacked(node: ast.FunctionDef) -> dict[str, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from convgrad.check.conventions.arguments import (
     abilities_of,
     argument_choices,
     arguments_of_forward,
+    arguments_of_input,
     combinations_of,
     constructor_choices,
     roles_in,
@@ -26,6 +28,7 @@ from convgrad.check.conventions.attempt import (
 )
 from convgrad.check.conventions.convention import (
     Convention,
+    Path,
     Written,
     described,
     execute,
@@ -82,7 +85,7 @@ def function_attempts(
         data, weight = datas[i], weights[j]
         if not belong_together(data, weight):
             continue
-        for arguments in itertools.islice(combinations_of(forward, choices), 24):
+        for arguments in itertools.islice(combinations_of(choices), 24):
             roles = roles_in(arguments)
             if "input" not in roles or "weights" not in roles:
                 continue
@@ -116,7 +119,7 @@ def class_attempts(
     assert target.constructor is not None  # noqa: S101  (for the type checker)
     choices = constructor_choices(target)
     datas, weights, biases = layouts_to_try(wishes, flat=flat)
-    for constructor in combinations_of(target.constructor, choices):
+    for constructor in combinations_of(choices):
         roles = roles_in(constructor)
         given = weights if roles.get("weights") == "array" else weights[:1]
         given_bias = biases if roles.get("bias") == "array" else biases[:1]
@@ -155,7 +158,8 @@ def _class_attempt(
     forward_arguments = arguments_of_forward(c.target)
     if forward_arguments is None:
         return
-    c = replace(c, forward=forward_arguments)
+    feed = arguments_of_input(c.target.feed) if c.target.feed is not None else ()
+    c = replace(c, forward=forward_arguments, feed=feed, rates=_rates(c, found))
     options = list(parameter_paths(found, c, probe)) if not fixed_weights else []
     if not options and not fixed_weights:
         hard_coded = list(hard_coded_kernels(found, c, probe))
@@ -169,6 +173,17 @@ def _class_attempt(
         options = [with_paths(c, found, probe)]
     for option in options:
         yield _try_forward(option, sandbox, trial)
+
+
+_RATE_NAMES = re.compile(r"^_?(lr|l_r|learn(ing)?_?rate|alpha|eta|lrate|step_size)$", re.IGNORECASE)
+
+
+def _rates(c: Convention, found: dict[Path, Array]) -> tuple[Path, ...]:
+    """Learning rates on the object, where the constructor is given none."""
+    if "learning rate" in roles_in(c.constructor):
+        return ()
+    names = {path: str(path[-1][1]) for path, array in found.items() if array.ndim == 0}
+    return tuple(path for path, name in names.items() if _RATE_NAMES.match(name))
 
 
 def _try_forward(c: Convention, sandbox: Sandbox, kind: Trial) -> Attempt:

@@ -210,6 +210,8 @@ def _fit(value: Array, expected: Array, batch: int) -> float:
 def _arrays(c: Convention, gradient: Pass, run: Run) -> Iterator[tuple[Place, Array, str]]:
     """Every array that the backward pass left, with the name it has there."""
     for i, function in enumerate(c.target.backward):
+        if function is c.target.update and i > 0:
+            continue  # what applies the gradients is called for its effect
         for path, array in leaves(run.results.get(f"backward{i}0")):
             name = str(path[-1][1]) if path and isinstance(path[-1][1], str) else ""
             if not name:
