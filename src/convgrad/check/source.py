@@ -106,6 +106,7 @@ class Target:
         backward: the function or functions of the backward pass.
         update: a method that applies gradients which nothing else shows.
         feed: a method that takes the input, where the forward pass takes nothing.
+        text: the text of the class, or of the functions.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Target:
     backward: tuple[Function, ...]
     update: Function | None = None
     feed: Function | None = None
+    text: str = ""
 
     @property
     def is_class(self) -> bool:
@@ -250,7 +252,24 @@ def find_targets(
             expected="a class with forward and backward, or a function such as conv_backward",
             mend=f"name it: {source.path}:NAME",
         )
-    return targets
+    return [replace(t, text=_text_of_target(t, classes, functions, source.text)) for t in targets]
+
+
+def _text_of_target(
+    target: Target,
+    classes: dict[str, ast.ClassDef],
+    functions: dict[str, ast.FunctionDef],
+    text: str,
+) -> str:
+    """The text of the class, with its bases, or of the functions."""
+    names = [target.name.split(".")[0], *(f.name for f in target.backward)]
+    if target.forward is not None:
+        names.append(target.forward.name)
+    node = classes.get(names[0])
+    if node is not None:
+        names += [base.id for base in node.bases if isinstance(base, ast.Name)]
+    nodes = [classes.get(name) or functions.get(name) for name in dict.fromkeys(names)]
+    return "\n".join(ast.get_source_segment(text, n) or "" for n in nodes if n is not None)
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef]:

@@ -109,12 +109,14 @@ def constructor_choices(target: Target) -> list[tuple[str, list[Argument | None]
                 options.insert(0, None)
             else:
                 options.append(None)
-        elif not options:
-            options = [
-                Written(r, ROLE[r].ways[0]) for r in ("nothing", "channels", "filters", "kernel")
-            ]
+        else:  # the last resort: any size, whatever it is called
+            sizes = ("channels", "filters", "kernel") if options else _SIZES
+            options += [w for r in sizes if (w := Written(r, ROLE[r].ways[0])) not in options]
         found.append((parameter.name, options))
     return found
+
+
+_SIZES = ("nothing", "channels", "filters", "kernel")
 
 
 def roles_in(arguments: Arguments) -> dict[str, str]:

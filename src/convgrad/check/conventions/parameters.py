@@ -80,7 +80,7 @@ def parameter_paths(found: dict[Path, Array], c: Convention, probe: Probe) -> It
         yield _with_bias(named, found, probe, skip=path)
 
 
-_BIAS_NAMES = re.compile(r"^_?(b\d?|bias(es)?|w0|b0|offset)$", re.IGNORECASE)
+_BIAS_NAMES = re.compile(r"^_?(b\d?|bias(es)?|w0|b0|offsets?|thresholds?|thetas?)$", re.IGNORECASE)
 
 
 def _with_bias(c: Convention, found: dict[Path, Array], probe: Probe, skip: Path) -> Convention:

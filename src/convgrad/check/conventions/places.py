@@ -171,13 +171,15 @@ def _candidates(
             axes, sizes = axes_of(gradient, layout, probe)
             if not fits(array.shape, axes, layout, sizes):
                 continue
-            for factor in (1.0, -1.0) if place.kind == "change" else (1.0,):
+            for factor in _factors(c, place):
                 located = replace(place, layout=layout, factor=place.factor * factor)
                 value = read_place(located, gradient, probe, run, 0)
                 if value is None:
                     continue
                 expected = probe.dz.sum(axis=0) if axes == "KHW" else right
                 score = _fit(value, expected, probe.sizes.batch)
+                if abs(factor) != 1 and score < RIGHT:
+                    continue
                 named = NAMES[gradient].match(name) is not None
                 yield score + (0.5 if named else 0.0) - handicap, located
         by_name = place.kind == "returned" or (place.kind == "attribute" and gradient != "dx")
@@ -185,6 +187,22 @@ def _candidates(
             layout = _layouts_for(c, gradient)[0]
             yield 0.4, replace(place, layout=layout)  # the name alone: its shape is wrong
     yield from _lone_result(c, gradient, run)
+
+
+_NUMBERS = re.compile(r"(?<![\w.])(0?\.\d+|\d(?:\.\d*)?e-\d+)", re.IGNORECASE)
+
+
+def _factors(c: Convention, place: Place) -> list[float]:
+    """What a change of the weights may have to be multiplied by, beside one over the rate.
+
+    A rate or a share of the last step, as in `v = 0.9 * v + 0.1 * dw`, may stand in the code.
+    """
+    if place.kind != "change":
+        return [1.0]
+    numbers = dict.fromkeys(float(n) for n in _NUMBERS.findall(c.target.text))
+    written = [n for n in numbers if 0 < n < 1]
+    every = [1.0, *(1 / (1 - n) for n in written), *(RATE / n for n in written)]
+    return [sign * factor for factor in dict.fromkeys(every) for sign in (1.0, -1.0)]
 
 
 def _lone_result(c: Convention, gradient: Pass, run: Run) -> Iterator[tuple[float, Place]]:

@@ -235,7 +235,7 @@ ROLES: tuple[Role, ...] = (
         r"(n_?|num_?|in_?)channels?|c_?in|in_?c|n?c",
         r"in_?(put)?_?(channels?|ch|c|depth|maps|planes|features|dim|size|filters)?|c_?in|"
         r"(n_?|nb_?|num_?|number_?of_?)(channels?|in(put)?s?(_?(channels?|maps|depth))?|c|chan)|channels?(_?in)?|depth|c|"
-        r"image_channels|prev_channels|n_c_prev|nin|img_channels|filter_depth|input_dim|fan_in|channel",
+        r"image_channels|prev_channels|n_features(_in)?|n_c_prev|nin|img_channels|filter_depth|input_dim|fan_in|channel",
         (Way("number", lambda s: s.sizes.channels),),
     ),
     Role(

@@ -54,7 +54,7 @@ def find_convention(target: Target, sandbox: Sandbox, wishes: Wishes | None = No
 def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget) -> Convention:
     """The convention up to the forward pass; without one, the candidates wait for the backward."""
     best: Attempt | None = None
-    flats = (True, False) if re.search(r"1d", target.name, re.IGNORECASE) else (False, True)
+    flats = (True, False) if _ONE_AXIS.search(target.text) else (False, True)
     for kind in _kinds(flats):
         for attempt in _attempts(target, sandbox, wishes, budget, kind):
             if best is None or attempt.score > best.score:
@@ -71,6 +71,11 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
         failure = best.failure if best else None
         raise SearchError(say_why(target, failure), failure)
     return best.convention
+
+
+_ONE_AXIS = re.compile(
+    r"1[-_ ]?d\b|conv(olution(al)?)?_?1d|temporal|sequence|time_?steps?", re.IGNORECASE
+)
 
 
 def _kinds(flats: tuple[bool, ...]) -> Iterator[Trial]:
