@@ -21,8 +21,7 @@ def momentum(module, layer, x, w, b, dz):
     )
     conv.weights, conv.bias = w.copy(), b.copy()
 
-    def backward():  # the velocity is zero at the start, as it is for a new layer
-        conv.v_w[...], conv.v_b[...] = 0, 0
+    def backward():
         dx = conv.backward(dz)
         return dx, (w - conv.weights) / RATE, (b - conv.bias) / RATE
 

@@ -357,6 +357,8 @@ def _habits(judged: dict[Pass, Judged | None]) -> dict[str, str]:
 def describe(c: Convention) -> dict[str, str]:
     """The convention in words."""
     words = {"input": c.data, "output": c.out, "weights": c.weights}
+    if c.abilities.transposed or c.abilities.depthwise:
+        words["layer"] = "transposed" if c.abilities.transposed else "depthwise"
     if c.bias:
         words["bias"] = "(" + ", ".join(c.bias) + ")"
     if c.abilities.relu:

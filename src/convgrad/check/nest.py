@@ -92,7 +92,37 @@ def triples(
 
 
 def nest_of(which: Pass, probe: Probe) -> Nest:
-    """The pass as it should be."""
+    """The pass as it should be.
+
+    A transposed layer z = Aᵀ x exchanges the roles of a convolution A: its forward pass is the
+    input gradient of A, its input gradient is A itself, and its weight gradient that of A with
+    input and error exchanged.
+    """
+    if not probe.sizes.transposed:
+        return _convolution(which, probe)
+    if which == "db":  # Σ dz, whatever stands before the bias
+        plain = replace(probe.sizes, transposed=False, size=probe.sizes.output, pads=_NO_PADS)
+        plain = replace(plain, kernel=(1, 1), stride=(1, 1), dilation=(1, 1))
+        return _convolution(which, replace(probe, sizes=plain, w=probe.w[..., :1, :1]))
+    nest = _convolution(_ADJOINT[which], adjoint(probe))
+    if which == "forward":
+        return nest.then(lambda z: z + probe.b[:, None, None])
+    return nest.then(lambda dw: dw.swapaxes(0, 1)) if which == "dw" else nest
+
+
+_ADJOINT: dict[Pass, Pass] = {"forward": "dx", "dx": "forward", "dw": "dw"}
+_NO_PADS = ((0, 0), (0, 0))
+
+
+def adjoint(probe: Probe) -> Probe:
+    """The convolution that a transposed layer transposes: it reads what the layer writes."""
+    s = probe.sizes
+    sizes = replace(s, transposed=False, channels=s.filters, filters=s.channels, size=s.output)
+    w = probe.w.swapaxes(0, 1)
+    return replace(probe, sizes=sizes, x=probe.dz, dz=probe.x, w=w, b=np.zeros(s.channels))
+
+
+def _convolution(which: Pass, probe: Probe) -> Nest:
     s = probe.sizes
     per_group = s.channels // s.groups
     group = np.arange(s.filters) // (s.filters // s.groups)

@@ -142,7 +142,7 @@ def abilities_of(c: Convention, every: tuple[Arguments, ...], *, flat: bool) -> 
     return replace(
         c.abilities,
         batch="N" in c.data,
-        channels="C" in c.data and ("C" in c.weights),
+        channels="C" in c.data and ("C" in c.weights or c.abilities.depthwise),
         filters="C" in c.out and "K" in c.weights,
         stride="stride" in roles or "stride height" in roles,
         strides=roles.get("stride") == "pair" or "stride height" in roles,

@@ -60,6 +60,7 @@ def function_attempts(
 ) -> Iterator[Attempt]:
     """Trials of a forward function."""
     flat = trial.flat
+    kind = replace(trial.kind, flat=flat)
     choices: list[tuple[str, list[Argument | None]]] = []
     for parameter in forward.parameters:
         options: list[Argument | None] = [
@@ -76,14 +77,14 @@ def function_attempts(
                 for r in ("input", "weights", "bias", "stride", "padding")
             ]
         choices.append((parameter.name, options))
-    datas, weights, biases = layouts_to_try(wishes, flat=flat)
+    datas, weights, biases = layouts_to_try(wishes, kind)
     pairs = sorted(itertools.product(range(len(datas)), range(len(weights))), key=sum)
     pairs += [
         p for p in itertools.product(range(len(datas)), range(len(weights))) if p not in pairs
     ]
     for i, j in pairs:
         data, weight = datas[i], weights[j]
-        if not belong_together(data, weight):
+        if not belong_together(data, weight, depthwise=trial.depthwise):
             continue
         for arguments in itertools.islice(combinations_of(choices), 24):
             roles = roles_in(arguments)
@@ -93,7 +94,7 @@ def function_attempts(
             first_failure: Failure | None = None
             repeated = 0
             for bias in best_bias:
-                c = Convention(target, data, data, weight, bias, forward=arguments)
+                c = Convention(target, data, data, weight, bias, forward=arguments, abilities=kind)
                 if (
                     bias
                     and any(letter in bias for letter in "HW")
@@ -116,17 +117,19 @@ def class_attempts(
 ) -> Iterator[Attempt]:
     """Trials of a class: constructed, its parameters set, its forward method run."""
     flat = trial.flat
+    kind = replace(trial.kind, flat=flat)
     assert target.constructor is not None  # noqa: S101  (for the type checker)
     choices = constructor_choices(target)
-    datas, weights, biases = layouts_to_try(wishes, flat=flat)
+    datas, weights, biases = layouts_to_try(wishes, kind)
     for constructor in combinations_of(choices):
         roles = roles_in(constructor)
         given = weights if roles.get("weights") == "array" else weights[:1]
         given_bias = biases if roles.get("bias") == "array" else biases[:1]
         for data, weight, bias in itertools.product(datas, given, given_bias):
-            if roles.get("weights") == "array" and not belong_together(data, weight):
+            together = belong_together(data, weight, depthwise=trial.depthwise)
+            if roles.get("weights") == "array" and not together:
                 continue
-            c = Convention(target, data, data, weight, bias, constructor=constructor)
+            c = Convention(target, data, data, weight, bias, constructor, abilities=kind)
             c = replace(c, abilities=abilities_of(c, (constructor,), flat=flat))
             outcome = list(_class_attempt(c, sandbox, trial, fixed_weights=len(given) > 1))
             yield from outcome

@@ -22,8 +22,7 @@ from convgrad.check.conventions.convention import (
 from convgrad.check.conventions.layouts import (
     BIAS_LAYOUTS,
     FLAT_BIAS,
-    FLAT_WEIGHTS,
-    WEIGHT_LAYOUTS,
+    weight_layouts,
 )
 from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.layout import fits
@@ -120,14 +119,14 @@ def search_probes(c: Convention) -> Iterator[Probe]:
     base = base_sizes(a)
     yield integers(base)
     rows = (0, 0) if a.flat else (1, 1)
-    square = base if a.flat else replace(base, size=(8, 8))
+    square = base if a.flat or a.transposed else replace(base, size=(8, 8))
     padded = replace(square, pads=(rows, (1, 1)))
     if a.padding:
         yield integers(replace(base, pads=(rows, (1, 1))))
         yield integers(replace(padded, batch=1))
     else:
         yield integers(square)
-    if a.filters and a.channels:
+    if a.filters and a.channels and not a.depthwise:
         yield integers(replace(square, filters=base.channels))
     if a.kernel is None:
         yield integers(replace(square, kernel=(1, 1)))
@@ -151,7 +150,7 @@ def _layouts_for(c: Convention, gradient: Pass) -> tuple[str, ...]:
     if gradient == "dx":
         return (c.data,)
     if gradient == "dw":
-        return (c.weights, *(FLAT_WEIGHTS if c.abilities.flat else WEIGHT_LAYOUTS))
+        return (c.weights, *weight_layouts(c.abilities))
     first = (c.bias,) if c.bias else ()
     every = FLAT_BIAS if c.abilities.flat else BIAS_LAYOUTS
     untied = "H" in c.bias or "W" in c.bias

@@ -54,8 +54,7 @@ def find_convention(target: Target, sandbox: Sandbox, wishes: Wishes | None = No
 def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget) -> Convention:
     """The convention up to the forward pass; without one, the candidates wait for the backward."""
     best: Attempt | None = None
-    flats = (True, False) if _ONE_AXIS.search(target.text) else (False, True)
-    for kind in _kinds(flats):
+    for kind in _kinds(target, wishes):
         for attempt in _attempts(target, sandbox, wishes, budget, kind):
             if best is None or attempt.score > best.score:
                 best = attempt
@@ -78,41 +77,57 @@ _ONE_AXIS = re.compile(
 )
 
 
-def _kinds(flats: tuple[bool, ...]) -> Iterator[Trial]:
-    """Kinds of layers: of two dimensions and one; of equal sides for code that needs them."""
-    for flat in flats:
-        yield Trial(flat=flat)
-        if not flat:
-            yield Trial(square=True, square_kernel=True)
+_TRANSPOSED = re.compile(r"transpos|deconv|up_?conv|tconv|fraction", re.IGNORECASE)
+_DEPTHWISE = re.compile(r"depth_?wise|separable|dw_?conv", re.IGNORECASE)
+
+
+def _kinds(target: Target, wishes: Wishes) -> Iterator[Trial]:
+    """Kinds of layers, what the code is called first: of one axis, transposed, depthwise."""
+    flats = [True, False] if _ONE_AXIS.search(target.text) else [False, True]
+    kinds = ["convolution", "transposed", "depthwise"]
+    for pattern, kind in ((_TRANSPOSED, "transposed"), (_DEPTHWISE, "depthwise")):
+        if pattern.search(f"{target.name} {target.forward.name if target.forward else ''}"):
+            kinds.sort(key=lambda k, first=kind: k != first)
+    if wishes.axes is not None:
+        flats = [wishes.axes == 1]
+    if wishes.kind is not None:
+        kinds = [wishes.kind]
+    for kind in kinds:
+        for flat in flats:
+            trial = Trial(flat, transposed=kind == "transposed", depthwise=kind == "depthwise")
+            yield trial
+            if not flat:
+                yield replace(trial, square=True, square_kernel=True)
 
 
 def _attempts(
     target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget, for_forward: Trial
 ) -> Iterator[Attempt]:
     """Every way to call the code on one kind of layer."""
-    square, flat = for_forward.square or for_forward.square_kernel, for_forward.flat
+    square = for_forward.square or for_forward.square_kernel
     if target.is_class:
         yield from class_attempts(target, sandbox, wishes, for_forward)
     elif target.forward is not None:
         yield from function_attempts(target, target.forward, sandbox, wishes, for_forward)
     elif not square:
-        yield from _backward_only(target, sandbox, wishes, budget, flat=flat)
+        yield from _backward_only(target, sandbox, wishes, budget, for_forward)
 
 
 def _backward_only(
-    target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget, *, flat: bool
+    target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget, trial: Trial
 ) -> Iterator[Attempt]:
     """Without a forward pass the gradients themselves must decide."""
-    datas, weights, biases = layouts_to_try(wishes, flat=flat)
+    kind = replace(trial.kind, flat=trial.flat)
+    datas, weights, biases = layouts_to_try(wishes, kind)
     for data, weight in itertools.product(datas, weights):
-        if not belong_together(data, weight):
+        if not belong_together(data, weight, depthwise=trial.depthwise):
             continue
         for bias in biases[:3]:
-            c = Convention(target, data, data, weight, bias)
+            c = Convention(target, data, data, weight, bias, abilities=kind)
             every = [list(backward_arguments(c, f, [])) for f in target.backward]
             for combination in itertools.islice(joint(every), 12):
-                trial = with_backward_abilities(replace(c, backward=combination))
-                outcome = places.find_places(trial, sandbox)
+                tried = with_backward_abilities(replace(c, backward=combination))
+                outcome = places.find_places(tried, sandbox)
                 score = EXACT if outcome.complete else min(outcome.score, EXACT - 0.5)
                 yield Attempt(outcome.convention, score, outcome.failure)
     del budget

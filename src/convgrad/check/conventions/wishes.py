@@ -19,6 +19,8 @@ class Wishes:
         bias: layout of the bias, such as "111K".
         forward: name of the forward method or function.
         backward: name of the backward method.
+        kind: "convolution", "transposed" or "depthwise".
+        axes: how many axes the layer slides along.
         layer: fields of the probed layer that are fixed, such as {"stride": (2, 2)}.
     """
 
@@ -27,6 +29,8 @@ class Wishes:
     bias: str | None = None
     forward: str | None = None
     backward: str | None = None
+    kind: str | None = None
+    axes: int | None = None
     layer: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def fix(self, sizes: Sizes, abilities: Abilities) -> Sizes:
