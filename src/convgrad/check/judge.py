@@ -226,8 +226,8 @@ def _momentum(which: Pass, observations: list[Observation]) -> float:
         shares.append(float(np.vdot(again, first) / np.vdot(first, first)) - 1)
         if not np.allclose(again, first * (1 + shares[-1]), rtol=1e-6, atol=1e-6):
             return 0.0
-    same = bool(shares) and np.ptp(shares) < 1e-6  # noqa: PLR2004  (rounding of an update)
-    return round(shares[0], 6) if same and 1e-3 < shares[0] < 1 - 1e-3 else 0.0  # noqa: PLR2004
+    same = bool(shares) and np.ptp(shares) < 1e-6
+    return round(shares[0], 6) if same and 1e-3 < shares[0] < 1 - 1e-3 else 0.0
 
 
 def _repeats(which: Pass, observations: list[Observation], source: Source) -> str:

@@ -286,6 +286,12 @@ def _padded(sizes: Sizes, pad: int) -> Sizes:
 
 
 def _layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
+    yield from _size_layers(abilities)
+    yield from _window_layers(abilities)
+    yield from _tap_layers(abilities)
+
+
+def _size_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     base = base_sizes(abilities)
     square = _square(abilities)
     yield "plain", replace(square, batch=1)
@@ -301,6 +307,12 @@ def _layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
             yield "non-square kernel", replace(base, size=square.size)
         yield "non-square", base
         yield "non-square", replace(base, size=(4, 6) if abilities.transposed else (8, 9))
+
+
+def _window_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
+    """Strides and padding."""
+    base = base_sizes(abilities)
+    square = _square(abilities)
     if abilities.stride:
         yield "stride", _covered(replace(square, stride=(2, 2)))
         if abilities.transposed:
@@ -317,7 +329,7 @@ def _layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     if abilities.paddings and not abilities.flat:
         yield "unequal padding", replace(base, pads=((2, 2), (1, 1)))
     if abilities.sides:
-        yield "padding per side", replace(base, pads=((0, 2), (1, 0)))
+        yield "padding per side", replace(base, pads=((0, 0) if abilities.flat else (0, 2), (1, 0)))
     if abilities.same:
         yield "same padding", _same(base)
         yield "same padding", _same(replace(base, stride=(2, 2)))
@@ -328,18 +340,36 @@ def _layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
         if abilities.square_input or abilities.flat:
             everything = replace(_padded(square, 1), stride=(2, 2))
         yield "everything", _covered(everything)
+
+
+def _tap_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
+    """Kernels, dilation and groups."""
+    base = base_sizes(abilities)
+    square = _square(abilities)
     if abilities.kernel is None:
         small = replace(square, kernel=(1, 1))
         yield "1×1 kernel", small
         if abilities.padding:
             yield "1×1 kernel", _padded(small, 1)
     if abilities.dilation:
-        yield "dilation", replace(base, size=(12, 11), dilation=(2, 2))
-        yield "dilation", replace(base, size=(14, 13), kernel=(3, 2), dilation=(3, 3))
+        yield "dilation", _dilated(base, base.kernel, 2)
+        yield "dilation", _dilated(base, base.kernel if _is_fixed(abilities) else (3, 2), 3)
     if abilities.groups and not (abilities.depthwise or abilities.transposed):
         grouped = replace(base, channels=4, filters=6, groups=2)
         yield "groups", grouped
-        yield "groups", replace(grouped, size=(8, 8), batch=1)
+        yield "groups", replace(grouped, size=(1, 8) if abilities.flat else (8, 8), batch=1)
+
+
+def _is_fixed(abilities: Abilities) -> bool:
+    return abilities.square_kernel or abilities.kernel is not None or abilities.flat
+
+
+def _dilated(sizes: Sizes, kernel: Pair, dilation: int) -> Sizes:
+    """Large enough that a dilated window finds several places; a flat layer stays flat."""
+    larger = (sizes.size[0] + 2 * dilation - 1, sizes.size[1] + 2 * dilation - 1)
+    if sizes.size[0] == 1:
+        return replace(sizes, size=(1, larger[1] + 2), dilation=(1, dilation))
+    return replace(sizes, size=larger, kernel=kernel, dilation=(dilation, dilation))
 
 
 def _covered(sizes: Sizes) -> Sizes:

@@ -64,7 +64,9 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
             enough = best.score >= BATCH_AND_FILTERS and time.monotonic() - budget.started > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
-        if best is not None and best.score >= BATCH_AND_FILTERS:
+        other = kind.transposed or kind.depthwise  # the name says so, and may mean another thing
+        plausible = UP_TO_BIAS if other else BATCH_AND_FILTERS
+        if best is not None and best.score >= plausible:
             break
     if best is None or best.score <= 0:
         failure = best.failure if best else None
@@ -77,8 +79,8 @@ _ONE_AXIS = re.compile(
 )
 
 
-_TRANSPOSED = re.compile(r"transpos|deconv|up_?conv|tconv|fraction", re.IGNORECASE)
-_DEPTHWISE = re.compile(r"depth_?wise|separable|dw_?conv", re.IGNORECASE)
+_TRANSPOSED = re.compile(r"transpos|deconv|(?<![a-z])(up|t)_?conv|fraction", re.IGNORECASE)
+_DEPTHWISE = re.compile(r"depth_?wise|separable|(?<![a-z])dw_?conv", re.IGNORECASE)
 
 
 def _kinds(target: Target, wishes: Wishes) -> Iterator[Trial]:
