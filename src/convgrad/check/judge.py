@@ -359,6 +359,8 @@ def describe(c: Convention) -> dict[str, str]:
     words = {"input": c.data, "output": c.out, "weights": c.weights}
     if c.abilities.transposed or c.abilities.depthwise:
         words["layer"] = "transposed" if c.abilities.transposed else "depthwise"
+    if c.abilities.mode != "constant":
+        words["padding mode"] = c.abilities.mode
     if c.bias:
         words["bias"] = "(" + ", ".join(c.bias) + ")"
     if c.abilities.relu:

@@ -46,6 +46,8 @@ class Nest:
         rows: table of the triples (o, t, p) of the first axis.
         columns: the same of the second axis.
         crop: the part of the padded input gradient that is the input's.
+        folds: for every axis which place inside each padded place was copied from, as a matrix;
+            None where the padding is zero.
         after: what happens to the finished array, in this order.
         raises: the loops leave an array or meet shapes that do not fit.
     """
@@ -58,6 +60,7 @@ class Nest:
     rows: Array
     columns: Array
     crop: tuple[slice, slice]
+    folds: tuple[Array, Array] | None = None
     after: tuple[Callable[[Array], Array], ...] = ()
     raises: bool = False
 
@@ -127,7 +130,7 @@ def _convolution(which: Pass, probe: Probe) -> Nest:
     per_group = s.channels // s.groups
     group = np.arange(s.filters) // (s.filters // s.groups)
     channel = group[:, None] * per_group + np.arange(per_group)
-    padded = np.pad(probe.x, ((0, 0), (0, 0), *s.pads))
+    padded = pad(probe.x, s)
     full = (s.batch, s.filters, per_group)
     w = probe.w[:, :, ::-1, ::-1] if s.flipped else probe.w
     tables = [
@@ -144,8 +147,22 @@ def _convolution(which: Pass, probe: Probe) -> Nest:
         rows=tables[0],
         columns=tables[1],
         crop=(crop[0], crop[1]),
+        folds=None if s.mode == "constant" else (fold(s, 0), fold(s, 1)),
         after=flip,
     )
+
+
+def pad(x: Array, sizes: Sizes) -> Array:
+    """The input with its padding."""
+    mode: Any = sizes.mode
+    return np.pad(x, ((0, 0), (0, 0), *sizes.pads), mode)
+
+
+def fold(sizes: Sizes, axis: int) -> Array:
+    """Matrix (p, q) with one where the padded place p is a copy of the padded place q inside."""
+    mode: Any = sizes.mode
+    origin = np.pad(np.arange(sizes.size[axis]), sizes.pads[axis], mode) + sizes.pads[axis][0]
+    return (origin[:, None] == np.arange(sizes.padded[axis])).astype(float)
 
 
 def _turn(a: Array) -> Array:
@@ -182,6 +199,8 @@ def _input_gradient(nest: Nest) -> Array:
     n, _, c, height, width = each.shape
     grouped = each.reshape(n, s.groups, s.filters // s.groups, c, height, width)
     padded = grouped.sum(axis=2).reshape(n, s.groups * c, height, width)
+    if nest.folds is not None:
+        padded = np.einsum("ncij,ip,jq->ncpq", padded, *nest.folds)
     return padded[:, :, nest.crop[0], nest.crop[1]]
 
 

@@ -27,6 +27,7 @@ class Sizes:
 
     A transposed layer is the gradient of a convolution by its input, run forward: `size` is the
     input of the layer itself, and its weights have the same order K, C, height, width here.
+    `mode` says what stands in the padding, in the words of `numpy.pad`.
     """
 
     batch: int = 2
@@ -41,6 +42,7 @@ class Sizes:
     flipped: bool = False
     relu: bool = False
     transposed: bool = False
+    mode: str = "constant"
 
     @property
     def extent(self) -> Pair:
@@ -108,6 +110,8 @@ class Sizes:
             same = all(before == after for before, after in self.pads)
             first = (self.pads[0][0], self.pads[1][0])
             words.append(f"padding {_one_or_two(first) if same else self.pads}")
+        if self.mode != "constant":
+            words.append(f"padding mode {self.mode}")
         if self.dilation != (1, 1):
             words.append(f"dilation {_one_or_two(self.dilation)}")
         if self.groups > 1:
@@ -200,6 +204,10 @@ class Abilities:
     relu: bool = False
     transposed: bool = False
     depthwise: bool = False
+    mode: str = "constant"
+
+
+MODES = ("constant", "wrap", "edge", "reflect", "symmetric")
 
 
 def base_sizes(abilities: Abilities) -> Sizes:
@@ -227,6 +235,7 @@ def base_sizes(abilities: Abilities) -> Sizes:
         flipped=abilities.flipped,
         relu=abilities.relu,
         transposed=abilities.transposed,
+        mode=abilities.mode,
     )
     if abilities.transposed:
         sizes = replace(sizes, size=(5, 5) if abilities.square_input else (5, 4))

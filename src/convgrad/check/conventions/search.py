@@ -30,7 +30,7 @@ from convgrad.check.conventions.convention import (
 )
 from convgrad.check.conventions.forward import class_attempts, function_attempts
 from convgrad.check.conventions.layouts import belong_together, layouts_to_try
-from convgrad.check.conventions.upgrade import any_kernel, upgrade, without_ignored
+from convgrad.check.conventions.upgrade import any_kernel, upgrade, with_mode, without_ignored
 from convgrad.check.conventions.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                 best = attempt
             if attempt.score >= EXACT:
                 found = any_kernel(attempt.convention, sandbox)
-                return without_ignored(upgrade(found, sandbox), sandbox)
+                found = without_ignored(upgrade(found, sandbox), sandbox)
+                if wishes.mode is not None:
+                    return replace(found, abilities=replace(found.abilities, mode=wishes.mode))
+                return with_mode(found, sandbox)
             enough = best.score >= BATCH_AND_FILTERS and time.monotonic() - budget.started > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break

@@ -20,6 +20,7 @@ class Wishes:
         forward: name of the forward method or function.
         backward: name of the backward method.
         kind: "convolution", "transposed" or "depthwise".
+        mode: what stands in the padding, in the words of `numpy.pad`.
         axes: how many axes the layer slides along.
         layer: fields of the probed layer that are fixed, such as {"stride": (2, 2)}.
     """
@@ -30,6 +31,7 @@ class Wishes:
     forward: str | None = None
     backward: str | None = None
     kind: str | None = None
+    mode: str | None = None
     axes: int | None = None
     layer: dict[str, Any] = field(default_factory=dict[str, Any])
 
