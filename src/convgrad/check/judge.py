@@ -55,6 +55,8 @@ def judge(
 ) -> PassReport:
     """The report on one target."""
     line = target.backward[0].line
+    if target.has_three_axes:
+        return _not_probed(target)
     try:
         convention = find_convention(target, sandbox, wishes)
     except SearchError as error:
@@ -91,7 +93,7 @@ def judge(
         _counterexample(convention, verdicts, observations, sandbox),
         str(failure) if failure else "",
         line,
-        tuple(_notes(convention, source)),
+        (*_notes(convention, source), *(wishes or Wishes()).unheard(convention.abilities)),
     )
 
 
@@ -360,7 +362,7 @@ def describe(c: Convention) -> dict[str, str]:
     if c.abilities.transposed or c.abilities.depthwise:
         words["layer"] = "transposed" if c.abilities.transposed else "depthwise"
     if c.abilities.mode != "constant":
-        words["padding mode"] = c.abilities.mode
+        words["padding"] = f"copies of the input: {c.abilities.mode}"
     if c.bias:
         words["bias"] = "(" + ", ".join(c.bias) + ")"
     if c.abilities.relu:
@@ -429,6 +431,14 @@ def _forward_alone(c: Convention, observations: list[Observation]) -> Verdict:
     if not cases:
         return "right"
     return "right" if all(case.is_right for case in cases) else "wrong"
+
+
+def _not_probed(target: Target) -> PassReport:
+    """A layer of a kind for which there are no probes is not judged at all."""
+    note = "the layer slides along three axes: only one and two are probed, nothing was judged"
+    verdicts: dict[Pass, Verdict] = dict.fromkeys(PASSES, "not computed")
+    line = target.backward[0].line
+    return PassReport(target.name, verdicts, line=line, notes=(note,), identified=False)
 
 
 def _never_runs(target: Target, source: Source, text: str, failure: Failure | None) -> PassReport:

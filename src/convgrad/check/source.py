@@ -41,6 +41,7 @@ BACKWARD_NAMES = (
     "backpropagation", "backward_prop", "backward_propagation", "backpropagate", "back_propagate",
     "back", "bwd", "gradient", "gradients",
 )  # fmt: skip
+_THREE_AXES = re.compile(r"(conv|deconv|transposed?)_?3d|\b(n?c|d)_?, *d, *h, *w\b", re.IGNORECASE)
 UPDATE_NAMES = (
     "update", "step", "update_weights", "update_params", "update_parameters", "apply",
     "apply_gradients", "apply_gradient", "apply_grads", "apply_grad", "apply_update", "optimize",
@@ -116,6 +117,11 @@ class Target:
     update: Function | None = None
     feed: Function | None = None
     text: str = ""
+
+    @property
+    def has_three_axes(self) -> bool:
+        """Whether names or unpacked shapes say that the layer slides along three axes."""
+        return _THREE_AXES.search(f"{self.name}\n{self.text}") is not None
 
     @property
     def is_class(self) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from convgrad.check.probe import Sizes
+
 if TYPE_CHECKING:
-    from convgrad.check.probe import Abilities, Sizes
+    from convgrad.check.probe import Abilities
 
 
 @dataclass(frozen=True)
@@ -48,4 +50,20 @@ class Wishes:
             "kernel": abilities.kernel is None,
             "size": True,
         }
-        return replace(sizes, **{name: v for name, v in self.layer.items() if able[name]})
+        fixed = {name: v for name, v in self.layer.items() if able[name]}
+        if abilities.flat:
+            fixed |= {name: (_FLAT[name], v[1]) for name, v in fixed.items() if name in _FLAT}
+        return replace(sizes, **fixed)
+
+    def unheard(self, abilities: Abilities) -> list[str]:
+        """The fixed fields that the code cannot express, in the words of the options."""
+        plain = self.fix(Sizes(), replace(abilities, flat=False))
+        return [
+            f"--{_OPTIONS.get(name, name)} is not understood by the code: other layers were probed"
+            for name, value in self.layer.items()
+            if getattr(plain, name) != value
+        ]
+
+
+_FLAT = {"stride": 1, "pads": (0, 0), "dilation": 1, "kernel": 1, "size": 1}
+_OPTIONS = {"pads": "padding", "size": "input-size"}
