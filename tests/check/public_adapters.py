@@ -278,3 +278,131 @@ def wraps(module, layer, x, w, b, dz):
         return dx, conv.weight_grad, conv.bias_grad
 
     return conv.forward(x), backward
+
+
+@adapter("two_methods", "stride", "kernel", "batch")
+def two_methods(module, layer, x, w, b, dz):
+    conv = module.ConvOp(w, b, step_of(layer))
+    return conv(x), lambda: (conv.grad_input(dz), conv.grad_weights(dz), conv.grad_bias(dz))
+
+
+@adapter("pairs", "stride", "pad", "strides", "kernel", "batch", "dilation")
+def pairs(module, layer, x, w, b, dz):
+    pads = tuple(before for before, _ in layer.pads)
+    options = {"stride": layer.stride, "padding": pads, "dilation": (layer.dilation,) * 2}
+    z = module.conv2d(x, w, b, **options)
+    return z, lambda: module.conv2d_backward(dz, x, w, **options)
+
+
+@adapter("mirrored", "pad", "kernel", "batch", "mirrors")
+def mirrored(module, layer, x, w, b, dz):
+    z, kept = module.conv_forward(x, w, b, pad_of(layer))
+    return z, lambda: module.conv_backward(dz, kept)
+
+
+@adapter("transposed_last", "stride", "batch", "transposed")
+def transposed_last(module, layer, x, w, b, dz):
+    options = (layer.kernel[0], step_of(layer))
+    conv = module.Deconvolution2D(layer.channels, layer.filters, *options)
+    conv.kernel, conv.bias = w.transpose(2, 3, 0, 1), b.reshape(1, 1, 1, -1)
+
+    def backward():
+        dx = conv.backward(last(dz))
+        return first(dx), conv.dkernel.transpose(2, 3, 0, 1), conv.dbias.reshape(-1)
+
+    return first(conv.forward(last(x))), backward
+
+
+@adapter("velocity_dict", "kernel", "batch")
+def velocity_dict(module, layer, x, w, b, dz):
+    conv = module.Convolution2D(layer.filters, layer.channels, *layer.kernel, RATE)
+    conv.params = {"W": w.copy(), "b": b.reshape(-1, 1).copy()}
+
+    def backward():
+        before = {name: a.copy() for name, a in conv.params.items()}
+        dx = conv.back_propagate(dz)
+        dw, db = ((before[name] - conv.params[name]) / RATE for name in "Wb")
+        conv.params = before
+        return dx, dw, db.reshape(-1)
+
+    return conv.feed_forward(x), backward
+
+
+@adapter("py2_tabs", "batch")
+def py2_tabs(module, layer, x, w, b, dz):
+    conv = module.Conv(layer.channels, layer.filters, layer.kernel[0])
+    conv.kern, conv.offs = w, b
+
+    def backward():
+        dx = conv.bwd(dz)
+        return dx, conv.gkern, conv.goffs
+
+    return conv.fwd(x), backward
+
+
+@adapter("step_optimizer", "stride", "pad", "batch")
+def step_optimizer(module, layer, x, w, b, dz):
+    shape = (layer.channels, *layer.size)
+    options = (layer.filters, layer.kernel[0], pad_of(layer), step_of(layer))
+    conv = module.Conv(shape, *options)
+
+    def backward():
+        conv.weights, conv.biases = w.copy(), b.copy()
+        dx = conv.backward(dz, module.SGD(RATE))
+        return dx, (w - conv.weights) / RATE, (b - conv.biases) / RATE
+
+    conv.weights, conv.biases = w.copy(), b.copy()
+    return conv.forward(x), backward
+
+
+@adapter("dataclass", "stride", "batch")
+def dataclass_layer(module, layer, x, w, b, dz):
+    conv = module.ConvLayer(layer.channels, layer.filters, layer.kernel[0], step_of(layer))
+    conv.W, conv.b = w, b
+
+    def backward():
+        dx = conv.backward(dz)
+        return dx, conv.grads["dW"], conv.grads["db"]
+
+    return conv.forward(x), backward
+
+
+@adapter("sequential", "pad", "batch")
+def sequential(module, layer, x, w, b, dz):
+    conv = module.Conv(layer.channels, layer.filters, layer.kernel[0], pad_of(layer))
+    conv.W, conv.b = w.reshape(len(w), -1), b.reshape(-1, 1)
+
+    def backward():
+        dx = conv.backward(dz)
+        return dx, conv.dW.reshape(w.shape), conv.db.reshape(-1)
+
+    return conv.forward(x), backward
+
+
+@adapter("depthwise_1d", "pad", "batch", "depthwise", "1d")
+def depthwise_1d(module, layer, x, w, b, dz):
+    conv = module.DepthwiseConv1d(layer.channels, layer.kernel[0], pad_of(layer))
+    conv.weight, conv.bias = w[:, 0], b
+
+    def backward():
+        dx = conv.backward(dz)
+        return dx, conv.dweight[:, None], conv.dbias
+
+    return conv.forward(x), backward
+
+
+@adapter("hwcn_dict", "stride", "kernel", "batch")
+def hwcn_dict(module, layer, x, w, b, dz):
+    def order(a):
+        return a.transpose(2, 3, 1, 0)
+
+    def restore(a):
+        return a.transpose(3, 2, 0, 1)
+
+    params = {"W": order(w), "b": b.reshape(-1, 1)}
+
+    def backward():
+        found = module.convLayerBackward(order(dz), order(x), params, step_of(layer))
+        return restore(found["dX"]), restore(found["dW"]), found["db"].reshape(-1)
+
+    return restore(module.convLayerForward(order(x), params, step_of(layer))), backward

@@ -16,7 +16,8 @@ class Layer:
     """The sizes of one layer, with as many axes as its input has.
 
     A transposed layer has weights (C, K / groups, taps), and its output is what a convolution with
-    the same numbers would read. `wraps` takes what lies outside from the other end.
+    the same numbers would read. `mode` "wrap" takes what lies outside from the other end,
+    "reflect" from the mirror at the outermost entry.
     """
 
     batch: int = 2
@@ -30,7 +31,7 @@ class Layer:
     groups: int = 1
     flipped: bool = False
     transposed: bool = False
-    wraps: bool = False
+    mode: str = ""
 
     @property
     def height(self) -> int:
@@ -73,8 +74,10 @@ def places(layer, p, t, size):
     for o, tap, n, taps, step, pads in axes:
         turned = taps - 1 - tap if layer.flipped else tap
         i = o * step + turned * layer.dilation - pads[0]
-        if layer.wraps:
+        if layer.mode == "wrap":
             i %= n
+        if layer.mode == "reflect":
+            i = n - 1 - abs(n - 1 - abs(i))
         if not 0 <= i < n:
             return None
         found.append(i)

@@ -73,7 +73,7 @@ def shared_by(features):
         "kernel": (3, 2) if "kernel" in features else (3, 3),
         "flipped": "flipped" in features,
         "transposed": "transposed" in features,
-        "wraps": "wraps" in features,
+        "mode": "wrap" if "wraps" in features else "reflect" if "mirrors" in features else "",
     }
     if "groups" in features:
         shared |= {"channels": 4}
@@ -208,7 +208,7 @@ def test_label(path, poisoned_memory):
     elif label["mistake"] == "accumulates":
         assert not all(o["repeats"][1] for o in outcomes)
         measured["dw"] = "wrong"
-    elif hasattr(module, "Module") or label["call"] == "momentum":
+    elif hasattr(module, "Module") or label["call"] in {"momentum", "velocity_dict"}:
         # A method resets what the calls accumulate, or the last step is kept.
         for gradient, place in (("dw", 1), ("db", 2)):
             if not all(o["repeats"][place] for o in outcomes):
