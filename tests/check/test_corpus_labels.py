@@ -60,7 +60,9 @@ def load(path):
         source = re.sub(r"print (.*)", r"print(\1)", source).replace("xrange", "range")
         source = re.sub(r"\) / (s|self.stride) \+ 1", r") // \1 + 1", source)
     module = types.ModuleType(path.stem)
+    sys.modules[path.stem] = module  # where a dataclass looks for its own module
     exec(compile(source, str(path), "exec"), module.__dict__)
+    del sys.modules[path.stem]
     return module
 
 

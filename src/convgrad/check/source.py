@@ -324,21 +324,67 @@ def _class_target(
     if backward is None or (strict and (OTHER_LAYER.search(name) and not CONVOLUTION.search(name))):
         return None
     constructor = methods.get("__init__")
+    built = read_function(constructor, method=True) if constructor else _fields(classes[name])
+    several = _one_each(backward, methods) if backward_name is None else (backward,)
     if forward is not None and _is_static(forward) and _is_static(backward):
         return _static_target(name, forward, backward)
     update = _pick(methods, UPDATE_NAMES, None)
     feed = None
     if forward is not None and not (forward.args.args[1:] or forward.args.kwonlyargs):
         feed = _pick(methods, FEED_NAMES, None)
-    empty = Function("__init__", (), classes[name].lineno)
     return Target(
         name,
-        read_function(constructor, method=True) if constructor else empty,
+        built,
         read_function(forward, method=True) if forward else None,
-        (read_function(backward, method=True),),
+        tuple(read_function(method, method=True) for method in several),
         read_function(update, method=True) if update else None,
         read_function(feed, method=True) if feed else None,
     )
+
+
+def _fields(node: ast.ClassDef) -> Function:
+    """The constructor that a dataclass gets from its fields; without fields it takes nothing."""
+    parameters: list[Parameter] = []
+    for statement in node.body if any(map(_is_dataclass, node.decorator_list)) else []:
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name), value=value):
+                if not (isinstance(value, ast.Call) and "init=False" in ast.unparse(value)):
+                    default = ast.unparse(value) if value is not None else None
+                    parameters.append(Parameter(name, default))
+            case _:
+                pass
+    return Function("__init__", tuple(parameters), node.lineno)
+
+
+def _is_dataclass(decorator: ast.expr) -> bool:
+    return ast.unparse(decorator).split("(")[0].split(".")[-1] == "dataclass"
+
+
+def _one_each(
+    backward: ast.FunctionDef, methods: dict[str, ast.FunctionDef]
+) -> tuple[ast.FunctionDef, ...]:
+    """The methods of the single gradients, such as grad_input and grad_weights."""
+    stem = _GRADIENT_OF.sub("", backward.name)
+    members = [m for n, m in methods.items() if n != stem and _GRADIENT_OF.sub("", n) == stem]
+    return tuple(members) if stem and backward in members and len(members) > 1 else (backward,)
+
+
+_SUFFIXES = {
+    "dx": re.compile(r"(input|data|x)$", re.IGNORECASE),
+    "dw": re.compile(r"(weights?|kernels?|filters?|w)$", re.IGNORECASE),
+    "db": re.compile(r"(bias|b)$", re.IGNORECASE),
+}
+
+
+def gradient_named(name: str) -> str | None:
+    """The gradient that a function is named after, as in `conv_backward_weight`.
+
+    >>> gradient_named("conv_backward_weight")
+    'dw'
+    """
+    if not _GRADIENT_OF.search(name):
+        return None
+    return next((g for g, pattern in _SUFFIXES.items() if pattern.search(name)), None)
 
 
 def _is_static(node: ast.FunctionDef) -> bool:

@@ -22,6 +22,7 @@ from convgrad.check.conventions.roles import (
     ROLE,
     CannotExpressError,
 )
+from convgrad.check.source import gradient_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +111,10 @@ def _one_function_each(c: Convention, sandbox: Sandbox) -> Convention:
                 break
         if best[0] <= -2.0:
             continue
+        named = gradient_named(function.name)
         for gradient, place in best[2].items():
+            if named is not None and len(best[2]) > 1 and gradient != named:
+                continue
             found.setdefault(gradient, replace(place, call=len(functions)))
         functions.append(function)
         arguments.append(best[1])

@@ -279,7 +279,8 @@ ROLES: tuple[Role, ...] = (
     Role(
         "shape of the input",
         r"(x|in(put)?s?|image|data|a_prev)_?(shape|size|dim\w*)|shape",
-        r"(x|in(put)?s?|image|img|data|in|prev)_?(shape|size|dim\w*)|shape|dims?|in_?dims?",
+        r"(x|in(put)?s?|image|img|data|in|prev)_?(shape|size|dim\w*)|shape|dims?|in_?dims?|"
+        r"(shape|size|dims?)_?(in(put)?|x|of_input)",
         (
             Way("without the batch", _input_shape),
             Way("with the batch", lambda s: _shape(s.data, "NCHW", s.sizes.shapes["x"])),
