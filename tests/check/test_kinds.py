@@ -158,3 +158,11 @@ def test_settings_of_an_absent_module_are_no_obstacle(tmp_path):
     path.write_text(f"import nowhere.plots as plt\nplt.rc['size'] = 3\nn = missing[0]\n{own}")
     (report,) = check_file(path).passes
     assert report.is_right
+
+
+def test_a_long_file_is_read_to_its_end(tmp_path):
+    path = tmp_path / "long.py"
+    other = "def other(a):\n    return (a +\n            1)\n\n\n" * 2000
+    path.write_text(other + (PUBLIC / "dlfs_book.py").read_text())
+    (report,) = check_file(path).passes
+    assert report.is_right

@@ -15,7 +15,7 @@ import numpy as np
 MAGIC = b"cgrd"
 LARGEST_MESSAGE = 64 * 2**20
 DEEPEST = 10
-LONGEST = 4096
+LONGEST = 2**22  # a source travels whole; a text that hostile code returns is cut
 
 
 class WireError(Exception):
