@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-peers test-long lint types format docs clean
+.PHONY: demo test test-peers test-long test-neon lint types format docs clean
 
 demo: .venv/demo
 	$(BIN)/python examples/photograph.py --out demo
@@ -18,6 +18,11 @@ test-peers: .venv/peers
 
 test-long: .venv/peers
 	CONVGRAD_TESTS=long $(BIN)/pytest
+
+# The kernels as AArch64 code, emulated: says so and tests nothing where qemu is missing.
+test-neon: .venv/test
+	$(BIN)/python tests/emulated.py -m "not long" tests/kernels/test_passes.py tests/kernels/test_arrays.py \
+		tests/kernels/test_plan.py
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -20,12 +20,18 @@ def main() -> None:
     one.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     one.add_argument("--fresh", action="store_true", help="measure with default malloc too")
     one.add_argument("--no-torch", action="store_true", help="measure convgrad alone")
+    one.add_argument("--jax", action="store_true", help="measure JAX too (pip install jax)")
+    one.add_argument(
+        "--tensorflow", action="store_true", help="measure TensorFlow too (tensorflow-cpu)"
+    )
     one.add_argument("--resume", action="store_true", help="keep what --out holds, do the rest")
     one.add_argument("--out", type=Path, default=Path("benchmarks/results/layers.json"))
     given = parser.parse_args()
+    wanted = {"torch": not given.no_torch, "jax": given.jax, "tensorflow": given.tensorflow}
+    others = tuple(name for name, asked in wanted.items() if asked)
     layers.main(
         only=given.only, quick=given.quick, rounds=given.rounds, threads=given.threads,
-        out=given.out, fresh=given.fresh, torch=not given.no_torch, resume=given.resume,
+        out=given.out, fresh=given.fresh, others=others, resume=given.resume,
     )  # fmt: skip
 
 

@@ -1,16 +1,18 @@
-"""`python -m benchmarks layers`: every layer and pass, beside PyTorch."""
+"""`python -m benchmarks layers`: every layer and pass, beside PyTorch and others."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import platform
 from dataclasses import asdict, dataclass
 from math import exp, isnan, log, prod
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import machine
-from benchmarks.sides import PASSES, SIDES, Process, Side
+from benchmarks.libraries import INSTALL, PASSES
+from benchmarks.sides import SIDES, Process, Side, agree
 from benchmarks.suite import Case, cases
 
 if TYPE_CHECKING:
@@ -120,32 +122,51 @@ def judge(
 def measure(
     case: Case, machine: Machine, processes: dict[tuple[str, bool], Process], rounds: int
 ) -> list[Result]:
-    """All passes of a case: sides take turns, round after round."""
+    """All passes of a case: sides show that their numbers agree, then take turns.
+
+    A side that fails or has other numbers than the first one, convgrad's, is not timed.
+    """
     results: list[Result] = []
+    sides = [side for side in SIDES if (side.library, side.kept) in processes]
     for name in PASSES:
         times: dict[str, list[float]] = {}
         failures: dict[str, str] = {}
+
+        def ask(side: Side, name: str = name, said: dict[str, str] = failures, **more: Any) -> Any:
+            question = {"case": str(case), "layout": side.layout, "name": name, **more}
+            answer = answered(processes, side, machine.threads, question)
+            if isinstance(answer, dict):
+                said[str(side)] = answer["error"]
+                return None
+            return answer
+
+        expected: list[float] | None = None
+        for side in sides:
+            probed = ask(side, probe=True)
+            expected = expected or probed
+            if probed and expected and not agree(expected, probed, case.number):
+                failures[str(side)] = f"other numbers than {sides[0]}"
         for _ in range(rounds):
-            for side in SIDES:
-                key = (side.library, side.kept)
-                if key not in processes or str(side) in failures:
-                    continue
-                if not processes[key].is_alive:
-                    processes[key] = Process(side.library, kept=side.kept, threads=machine.threads)
-                try:
-                    asked = processes[key].ask(
-                        case=str(case), layout=side.layout, name=name, seconds=0.04
-                    )
-                except ChildProcessError as error:
-                    asked = {"error": str(error)}
-                    processes[key].close()
-                if isinstance(asked, dict):
-                    failures[str(side)] = asked["error"]
-                elif asked:
+            for side in sides:
+                if str(side) not in failures and (asked := ask(side, seconds=0.04)):
                     times.setdefault(str(side), []).append(median(asked))
         seconds = {side: median(several) for side, several in times.items()}
         results.append(judge(case, name, machine, seconds, failures))
     return results
+
+
+def answered(
+    processes: dict[tuple[str, bool], Process], side: Side, threads: int, question: dict[str, Any]
+) -> Any:
+    """What a side's process says, started anew where it ended; its end is an answer too."""
+    key = (side.library, side.kept)
+    if not processes[key].is_alive:
+        processes[key] = Process(side.library, kept=side.kept, threads=threads)
+    try:
+        return processes[key].ask(**question)
+    except ChildProcessError as error:
+        processes[key].close()
+        return {"error": str(error)}
 
 
 def store(path: Path, machine: Machine, results: list[Result]) -> None:
@@ -165,6 +186,15 @@ def restore(path: Path) -> tuple[Machine, list[Result]]:
     return Machine(**stored["machine"]), [Result(**result) for result in stored["results"]]
 
 
+def library_ratio(result: Result, library: str) -> float | None:
+    """A library's best time with pages kept / ours; None where one of them has no time."""
+    ours = result.seconds.get(str(OURS))
+    theirs = [
+        s for side, s in result.seconds.items() if side.startswith(library) and "kept" in side
+    ]
+    return min(theirs) / ours if ours and theirs else None
+
+
 def mean(ratios: list[float]) -> float:
     """The geometric mean of those that are numbers."""
     known = [ratio for ratio in ratios if not isnan(ratio)]
@@ -179,10 +209,11 @@ def main(
     threads: int,
     out: Path,
     fresh: bool,
-    torch: bool,
+    others: tuple[str, ...],
     resume: bool,
 ) -> None:
     """Measure, print and store."""
+    refuse_missing(others)
     results: list[Result] = []
     if resume and out.exists():
         facts, results = restore(out)
@@ -192,10 +223,9 @@ def main(
         peak = {number: machine.peak(number, threads) for number in ("float32", "float64")}
         facts = Machine(platform.machine(), threads, peak, machine.bandwidth(threads))
     print(facts)
-    libraries = ["convgrad", *(["torch"] if torch else [])]
     processes = {
         (library, kept): Process(library, kept=kept, threads=threads)
-        for library in libraries
+        for library in ("convgrad", *others)
         for kept in ((True, False) if fresh else (True,))
     }
     print(f"{'layer':<52}{'forward':>22}{'input gradient':>22}{'weight gradient':>22}")
@@ -215,6 +245,13 @@ def main(
         process.close()
     summarise(results)
     draw(results, out.with_suffix(".png"))
+
+
+def refuse_missing(libraries: tuple[str, ...]) -> None:
+    """Say what to install where a library that is asked for is missing."""
+    for library in libraries:
+        if importlib.util.find_spec(library) is None:
+            raise SystemExit(f"{library} is not installed: pip install {INSTALL[library]}")
 
 
 def cell(row: Result) -> str:
@@ -237,6 +274,25 @@ def summarise(results: list[Result]) -> None:
     print(f"  below 0.95: {len(slow)} of {len(results)}")
     for result in slow:
         print(f"    {result.ratio:.2f}  {result.case}  {result.name}")
+    for library, shown in (("jax", "JAX"), ("tensorflow", "TensorFlow")):
+        compare(results, library, shown)
+
+
+def compare(results: list[Result], library: str, shown: str) -> None:
+    """Geometric means beside another library, over the passes that it has."""
+    ratios = {
+        (r.kind, r.name, r.case): ratio for r in results if (ratio := library_ratio(r, library))
+    }
+    if not ratios:
+        return
+    print(f"\ngeometric mean of the ratio to the best {shown} mode, pages kept")
+    for kind in dict.fromkeys(kind for kind, _, _ in ratios):
+        cells = [
+            f"{mean([ratio for key, ratio in ratios.items() if key[:2] == (kind, name)]):>8.2f}"
+            for name in PASSES
+        ]
+        print(f"  {kind:<12}" + "".join(cells))
+    print(f"  all {mean(list(ratios.values())):.2f} over {len(ratios)} of {len(results)} passes")
 
 
 def draw(results: list[Result], path: Path) -> None:

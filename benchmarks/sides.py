@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.suite import Case, cases
+from benchmarks.libraries import LIBRARIES, Calls
+from benchmarks.suite import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-PASSES = ("forward", "input_gradient", "weight_gradient")
 
 # What keeps freed pages in the process, so that a call does not pay for fresh ones.
 KEPT = {
@@ -47,6 +46,9 @@ SIDES = tuple(
         ("convgrad", ""),
         ("torch", "channels_first"),
         ("torch", "channels_last"),
+        ("jax", "channels_first"),
+        ("jax", "channels_last"),
+        ("tensorflow", "channels_last"),
     )
 )
 
@@ -92,83 +94,64 @@ class Process:
         self._process.wait(timeout=30)
 
 
-def arrays(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x, w and dz of a case."""
-    layer, rng = case.layer, np.random.default_rng(0)
-    shapes = (
-        (case.batch, layer.in_channels, *layer.input_size),
-        layer.weight_shape,
-        (case.batch, layer.filters, *layer.output_size),
-    )
-    x, w, dz = (rng.standard_normal(shape).astype(case.number) for shape in shapes)
-    return x, w, dz
-
-
-def _ours(case: Case, layout: str) -> dict[str, Callable[[], object]]:
-    from convgrad.kernels import run
-
-    del layout
-    x, w, dz = arrays(case)
-    given = {
-        "forward": (x, w),
-        "input_gradient": (dz, w),
-        "weight_gradient": (dz, x),
-    }
-    return {name: (lambda n=name: run(n, case.layer, *given[n])) for name in PASSES}
-
-
-def _torch(case: Case, layout: str) -> dict[str, Callable[[], object]]:
-    import torch
-
-    torch.set_grad_enabled(False)
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    layer = case.layer
-    formats = {2: torch.channels_last, 3: torch.channels_last_3d}
-    x, w, dz = map(torch.from_numpy, arrays(case))
-    before = [pair[0] for pair in layer.padding]
-    if any(a != b for a, b in layer.padding):
-        # PyTorch knows no asymmetric padding: padded beforehand, and not timed.
-        flat = [n for pair in layer.padding[::-1] for n in pair]
-        x, before = torch.nn.functional.pad(x, flat), [0] * layer.rank
-    if layout == "channels_last":
-        if layer.rank not in formats:
-            return {}
-        x, w, dz = (a.contiguous(memory_format=formats[layer.rank]) for a in (x, w, dz))
-    rest = (
-        list(layer.stride), before, list(layer.dilation), layer.transposed,
-        list(layer.output_padding), layer.groups,
-    )  # fmt: skip
-    back = torch.ops.aten.convolution_backward
-
-    def gradient(*mask: bool) -> Callable[[], object]:
-        return lambda: back(dz, x, w, None, *rest, list(mask))
-
-    return {
-        "forward": lambda: torch.ops.aten.convolution(x, w, None, *rest),
-        "input_gradient": gradient(True, False, False),
-        "weight_gradient": gradient(False, True, False),
-    }
-
-
 def _serve(library: str) -> None:
-    """Answer questions until there are none: prepare a case, or time one of its passes."""
+    """Answer questions until there are none: show a pass's numbers, or time it."""
     suite = {str(case): case for case in cases()}
-    ready: dict[tuple[str, str], dict[str, Callable[[], object]]] = {}
-    # With one thread its processor time is taken: a busy machine disturbs that least.
-    clock = time.thread_time if os.environ["OMP_NUM_THREADS"] == "1" else time.perf_counter
-    prepare = {"convgrad": _ours, "torch": _torch}[library]
+    ready: dict[tuple[str, str], Calls] = {}
+    clock = _clock(library)
     for line in sys.stdin:
         question = json.loads(line)
         key = (question["case"], question["layout"])
+        name = question["name"]
         try:
             if key not in ready:
                 ready.clear()
-                ready[key] = prepare(suite[key[0]], key[1])
-            call = ready[key].get(question["name"])
-            answer = [] if call is None else _times(call, clock, question["seconds"])
+                ready[key] = LIBRARIES[library](suite[key[0]], key[1])
+            call = ready[key].passes.get(name)
+            if call is None:
+                answer: Any = []
+            elif question.get("probe"):
+                answer = probe(ready[key].plain(name, call()))
+            else:
+                answer = _times(call, clock, question["seconds"])
         except Exception as error:  # noqa: BLE001  (whatever a library raises is its result)
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)
+
+
+def _clock(library: str) -> Callable[[], float]:
+    """With one thread its processor time is taken: a busy machine disturbs that least.
+
+    JAX and TensorFlow work in threads of their own, so theirs is the whole process's.
+    """
+    if os.environ["OMP_NUM_THREADS"] != "1":
+        return time.perf_counter
+    return time.thread_time if library in {"convgrad", "torch"} else time.process_time
+
+
+def probe(result: np.ndarray | None) -> list[float]:
+    """A result in few numbers, to be compared: its norm, and elements from all over it."""
+    if result is None:
+        raise NotImplementedError("no kernel computes this pass")
+    count = result.size
+    places = np.unique(np.linspace(0, count - 1, min(count, 500)).astype(np.int64))
+    sample = result[np.unravel_index(places, result.shape)]
+    norm = float(np.sqrt(np.square(result, dtype=np.float64).mean()))
+    return [float(count), norm, *map(float, sample)]
+
+
+def agree(one: list[float], other: list[float], number: str) -> bool:
+    """Whether two results are the same up to rounding.
+
+    Winograd's and FFT's algorithms round more than a sum does: a thousandth of the typical size of
+    an element is allowed in float32.
+    """
+    if len(one) != len(other) or one[0] != other[0]:
+        return False
+    return bool(np.allclose(one[1:], other[1:], rtol=0, atol=TOLERANCE[number] * one[1]))
+
+
+TOLERANCE = {"float32": 1e-3, "float64": 1e-9}
 
 
 def _times(call: Callable[[], object], clock: Callable[[], float], seconds: float) -> list[float]:

@@ -20,7 +20,7 @@ from convgrad import (
 )
 from convgrad.algebra.affine import Affine
 from convgrad.algebra.polynomial import Polynomial
-from convgrad.algebra.solve import solve_congruence
+from convgrad.congruence import solutions, solve_congruence
 from convgrad.exact.literal import contributions, evaluate_literally
 from convgrad.exact.proof import prove_gradient
 from convgrad.notation.plain import plain
@@ -67,6 +67,7 @@ def test_congruences_are_solved_completely(a, b, modulus):
     found = solve_congruence(a, b, modulus)
     wanted = [t for t in range(200) if (a * t - b) % modulus == 0]
     assert wanted == ([] if found is None else list(range(found.first, 200, found.step)))
+    assert wanted == list(solutions(a, b, modulus, 200))
 
 
 # --- text ---

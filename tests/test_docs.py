@@ -17,6 +17,8 @@ ORDER = (
     "options",
     "axis",
     "convolution",
+    "congruence",
+    "letters",
     "algebra",
     "notation",
     "exact",

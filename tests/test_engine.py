@@ -10,6 +10,7 @@ from convgrad.algebra.phases import phases
 from convgrad.exact.coefficients import compare_coefficients, compare_layer
 from convgrad.exact.literal import evaluate_literally
 from convgrad.exact.proof import COEFFICIENTS, COMPLETE, IDENTITY, inputs_of, prove, run
+from convgrad.letters import letter_values
 from tests.conftest import examples
 from tests.layers import layers
 
@@ -195,7 +196,7 @@ def test_the_double_backward_equals_its_own_difference_quotient(layer):
 def test_numbers_put_into_the_general_equations_give_the_layers_own_values(layer):
     arrays = user_arrays(layer)
     general = convgrad.passes(layer, symbolic=True)
-    sizes = letters_of(layer)
+    sizes = letter_values(layer, BATCH)
     every = {"z": general.forward, **general.gradients}
     for name, equations in engine_passes(layer).items():
         put = [equation.with_sizes(sizes) for equation in every[name]]
@@ -203,30 +204,6 @@ def test_numbers_put_into_the_general_equations_give_the_layers_own_values(layer
             continue  # the letters p and q stand for padding, not for crops
         known = for_equations(arrays, [*put, *equations])
         assert np.array_equal(run(put, known), run(equations, known)), name
-
-
-def letters_of(layer):
-    from convgrad.algebra.layers import axis_suffixes
-
-    found = {
-        "N": BATCH,
-        "G": layer.groups,
-        "K": layer.filters // layer.groups,
-        "C": layer.in_channels // layer.groups,
-    }
-    for suffix, axis in zip(axis_suffixes(layer.rank), layer.axes, strict=True):
-        values = (
-            axis.input,
-            axis.output,
-            axis.kernel,
-            axis.stride,
-            axis.dilation,
-            axis.before,
-            axis.after,
-        )
-        tail = f"_{suffix}" if suffix else ""
-        found |= {f"{letter}{tail}": v for letter, v in zip("IOTsdpq", values, strict=True)}
-    return found
 
 
 @pytest.mark.parametrize("method", [COMPLETE, IDENTITY])

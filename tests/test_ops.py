@@ -12,6 +12,7 @@ from convgrad import (
     ArrayError,
     Convolution,
     LayerError,
+    calls,
     conv,
     conv_backward,
     conv_bias_grad,
@@ -32,6 +33,9 @@ INTEGERS = (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint3
 def both_ways(request, monkeypatch):
     """Floats by the compiled kernels where they can, and by the readable reference alone."""
     monkeypatch.setenv("CONVGRAD_KERNELS", "off" if request.param == "reference" else "on")
+    calls.forget()
+    yield
+    calls.forget()
 
 
 # The oracle: every product of the forward pass, from its definition

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     from convgrad.algebra.parse import parse
     from convgrad.algebra.phases import phases
     from convgrad.exact.proof import prove
-    from convgrad.kernels import get_num_threads, set_num_threads
+    from convgrad.kernels import (
+        get_num_threads,
+        set_idle_bound,
+        set_num_threads,
+        set_workspace_bound,
+    )
     from convgrad.ops import (
         conv,
         conv_backward,
@@ -47,7 +52,9 @@ _HOMES = {
     "missing_conditions": "algebra.conditions",
     "prove": "exact.proof",
     "get_num_threads": "kernels",
+    "set_idle_bound": "kernels",
     "set_num_threads": "kernels",
+    "set_workspace_bound": "kernels",
     "conv": "ops",
     "conv_transpose": "ops",
     "conv_backward": "ops",
@@ -78,7 +85,9 @@ __all__ = [
     "passes",
     "phases",
     "prove",
+    "set_idle_bound",
     "set_num_threads",
+    "set_workspace_bound",
 ]
 
 

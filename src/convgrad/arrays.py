@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -130,28 +129,6 @@ def layer_from_shapes(
         LayerError: where there is no such layer.
         ArrayError: where the channels of x and w do not belong together.
     """
-    options = (stride, padding, dilation, groups, bias, transposed, output_padding)
-    # a number or a word has one meaning; a sequence may hold 1.0, which equals 1 and is no size
-    plain = all(isinstance(option, int | str) for option in (*options, padding_mode, flipped))
-    make = _seen_layer if plain else _layer
-    sizes = tuple(input_size) if plain and not isinstance(input_size, int) else input_size
-    return make(sizes, in_channels, tuple(weight_shape), *options, padding_mode, flipped)
-
-
-def _layer(
-    input_size: Each,
-    in_channels: int | None,
-    weight_shape: tuple[int, ...],
-    stride: Each,
-    padding: Padding,
-    dilation: Each,
-    groups: int,
-    bias: str | bool,
-    transposed: bool,
-    output_padding: Each,
-    padding_mode: str,
-    flipped: bool,
-) -> Convolution:
     first, second, *kernel = weight_shape
     both = second * positive_number("groups", groups)
     of_w, filters = (first, both) if transposed else (both, first)
@@ -170,22 +147,18 @@ def _layer(
         padding_mode=padding_mode,
         flipped=flipped,
     )
-    if layer.weight_shape != weight_shape:
+    if layer.weight_shape != tuple(weight_shape):
         expected, got = (
             (layer.in_channels, first) if transposed else (layer.in_channels // groups, second)
         )
         where = "input channels" if transposed else "input channels in each group"
         raise ArrayError(
             f"w has {got} {where}, x has {expected}",
-            got=f"w of shape {weight_shape}, x with {in_channels} channels, groups={groups}",
+            got=f"w of shape {tuple(weight_shape)}, x with {in_channels} channels, groups={groups}",
             expected=f"w of shape {layer.weight_shape}",
             mend="w is (K, C/groups, *kernel), and (C, K/groups, *kernel) if transposed",
         )
     return layer
-
-
-_seen_layer = lru_cache(maxsize=1024, typed=True)(_layer)
-"""The same for calls seen before: describing a layer takes longer than a small pass."""
 
 
 def legal_sizes(sizes: Sequence[range]) -> str:

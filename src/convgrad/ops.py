@@ -11,29 +11,20 @@ floats, or integers, for which it is exact.
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from convgrad import dispatch
-from convgrad.arrays import (
-    Array,
-    check_rank,
-    check_shape,
-    layer_from_shapes,
-    legal_sizes,
-    narrowed,
-    taken,
-    widened,
-)
+from convgrad import calls
+from convgrad.arrays import Array, check_rank, check_shape, layer_from_shapes, legal_sizes, taken
 from convgrad.convolution import Convolution
+from convgrad.dispatch import Backward, BiasPass, Pass
 from convgrad.errors import ArrayError
 from convgrad.options import choice, one_for_each_axis
+from convgrad.results import fresh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convgrad.dispatch import Outs
     from convgrad.options import Each, Padding
 
 
@@ -48,6 +39,7 @@ def conv(
     groups: int = 1,
     padding_mode: str = "zeros",
     flipped: bool = False,
+    out: Array | None = None,
 ) -> Array:
     """The forward pass of a convolution layer.
 
@@ -61,19 +53,27 @@ def conv(
         groups: the channels and filters fall into so many groups that do not mix.
         padding_mode: "zeros", "reflect", "replicate" or "circular".
         flipped: whether the kernel runs backwards, as in a true convolution.
+        out: an array that the result is written to, of its shape and a type that NumPy casts it
+            to without being asked. Any strides will do, and it may overlap the other arrays.
 
-    Returns: z, (N, K, *output).
+    Returns: z, (N, K, *output); `out` itself if it was given.
 
     Raises:
         LayerError: where there is no such layer.
         ArrayError: where the arrays do not belong to it.
+        MemoryError: where there is no memory for one of them.
 
     Notes: z[n,k,o] = b[k] + sum(c,t) x[n,c,s*o+d*t-p] * w[k,c,t]
 
+    >>> import numpy as np
     >>> x = np.arange(1, 7).reshape(1, 1, 6)
     >>> conv(x, np.array([[[1, 10, 100]]]), stride=2, padding=1)
     array([[[210, 432, 654]]])
     """
+    at = calls.key("conv", (stride, padding, dilation, groups, padding_mode, flipped), x, w, b)
+    made = calls.seen(at, Pass)
+    if made is not None:
+        return made(x, w, b, out)
     arrays = taken(x=x, w=w, b=b)
     x, w = arrays[:2]
     check_rank("x", x)
@@ -91,7 +91,9 @@ def conv(
     )
     bias = arrays[2] if b is not None else None
     _check_bias(layer, bias)
-    return dispatch.forward(layer, x, w, bias)
+    _check_memory(x=x, w=w)
+    made = calls.kept(at, Pass("forward", layer, x.shape[0], x.dtype))
+    return made(x, w, bias, out)
 
 
 def conv_transpose(
@@ -105,6 +107,7 @@ def conv_transpose(
     dilation: Each = 1,
     groups: int = 1,
     flipped: bool = False,
+    out: Array | None = None,
 ) -> Array:
     """The forward pass of a transposed convolution layer.
 
@@ -118,6 +121,7 @@ def conv_transpose(
         dilation: positions from one tap to the next; 1 means none.
         groups: the channels and filters fall into so many groups that do not mix.
         flipped: whether the kernel runs backwards.
+        out: where the result goes; see `conv`.
 
     Returns: z, (N, K, *output) with output = (input-1)*s - padding + extent + output_padding.
 
@@ -128,9 +132,16 @@ def conv_transpose(
     Notes: z[n,k,o] = b[k] + sum(c,t : s divides o+p-d*t) x[n,c,(o+p-d*t)/s] * w[c,k,t]: the input
         gradient of the convolution with the same numbers [Dumoulin & Visin 2016].
 
+    >>> import numpy as np
     >>> conv_transpose(np.array([[[1, 2]]]), np.array([[[1, 10, 100]]]), stride=2)
     array([[[  1,  10, 102,  20, 200]]])
     """
+    at = calls.key(
+        "conv_transpose", (stride, padding, output_padding, dilation, groups, flipped), x, w, b
+    )
+    made = calls.seen(at, Pass)
+    if made is not None:
+        return made(x, w, b, out)
     arrays = taken(x=x, w=w, b=b)
     x, w = arrays[:2]
     check_rank("x", x)
@@ -149,7 +160,9 @@ def conv_transpose(
     )
     bias = arrays[2] if b is not None else None
     _check_bias(layer, bias)
-    return dispatch.forward(layer, x, w, bias)
+    _check_memory(x=x, w=w)
+    made = calls.kept(at, Pass("forward", layer, x.shape[0], x.dtype))
+    return made(x, w, bias, out)
 
 
 def conv_input_grad(
@@ -165,6 +178,7 @@ def conv_input_grad(
     flipped: bool = False,
     transposed: bool = False,
     output_padding: Each = 0,
+    out: Array | None = None,
 ) -> Array:
     """The gradient of the loss by the input of a layer.
 
@@ -180,6 +194,7 @@ def conv_input_grad(
         flipped: see there.
         transposed: whether the layer is a transposed one.
         output_padding: see there.
+        out: where the result goes; see `conv`.
 
     Returns: dx, (N, C, *input_size).
 
@@ -189,10 +204,16 @@ def conv_input_grad(
 
     Notes: dx[n,c,i] = sum(k,t : s divides i+p-d*t) dz[n,k,(i+p-d*t)/s] * w[k,c,t]
 
+    >>> import numpy as np
     >>> dz = np.array([[[1, 2, 3]]])
     >>> conv_input_grad(dz, np.array([[[1, 10, 100]]]), input_size=6, stride=2, padding=1)
     array([[[ 10, 102,  20, 203,  30, 300]]])
     """
+    options = (input_size, stride, padding, dilation, groups, padding_mode)
+    at = calls.key("dx", (*options, flipped, transposed, output_padding), dz, w)
+    made = calls.seen(at, Pass)
+    if made is not None:
+        return made(dz, w, None, out)
     dz, w = taken(dz=dz, w=w)
     check_rank("dz", dz)
     check_rank("w", w, dz.ndim - 2)
@@ -210,7 +231,9 @@ def conv_input_grad(
         output_padding=output_padding,
     )
     _check_output(layer, dz, padding)
-    return dispatch.input_gradient(layer, dz, w)
+    _check_memory(dz=dz, w=w)
+    made = calls.kept(at, Pass("input_gradient", layer, dz.shape[0], dz.dtype))
+    return made(dz, w, None, out)
 
 
 def conv_weight_grad(
@@ -226,6 +249,7 @@ def conv_weight_grad(
     flipped: bool = False,
     transposed: bool = False,
     output_padding: Each = 0,
+    out: Array | None = None,
 ) -> Array:
     """The gradient of the loss by the weights of a layer.
 
@@ -241,6 +265,7 @@ def conv_weight_grad(
         flipped: see there.
         transposed: whether the layer is a transposed one.
         output_padding: see there.
+        out: where the result goes; see `conv`.
 
     Returns: dw, of the shape of w, summed over the batch.
 
@@ -250,10 +275,16 @@ def conv_weight_grad(
 
     Notes: dw[k,c,t] = sum(n,o) dz[n,k,o] * x[n,c,s*o+d*t-p]
 
+    >>> import numpy as np
     >>> dz, x = np.array([[[1, 2, 3]]]), np.arange(1, 7).reshape(1, 1, 6)
     >>> conv_weight_grad(dz, x, kernel_size=3, stride=2, padding=1)
     array([[[16, 22, 28]]])
     """
+    options = (kernel_size, stride, padding, dilation, groups, padding_mode)
+    at = calls.key("dw", (*options, flipped, transposed, output_padding), dz, x)
+    made = calls.seen(at, Pass)
+    if made is not None:
+        return made(dz, x, None, out)
     dz, x = taken(dz=dz, x=x)
     check_rank("x", x)
     check_rank("dz", dz, x.ndim - 2)
@@ -273,15 +304,18 @@ def conv_weight_grad(
     )
     _check_batch(dz, x)
     _check_output(layer, dz, padding)
-    return dispatch.weight_gradient(layer, dz, x)
+    _check_memory(dz=dz, x=x)
+    made = calls.kept(at, Pass("weight_gradient", layer, dz.shape[0], dz.dtype))
+    return made(dz, x, None, out)
 
 
-def conv_bias_grad(dz: Array, *, bias: str = "filter") -> Array:
+def conv_bias_grad(dz: Array, *, bias: str = "filter", out: Array | None = None) -> Array:
     """The gradient of the loss by the bias of a layer.
 
     Args:
         dz: the gradient at the output, (N, K, *output).
         bias: "filter" for one bias per filter, "position" for one per output position.
+        out: where the result goes; see `conv`.
 
     Returns: db, (K,) or (K, *output).
 
@@ -291,15 +325,20 @@ def conv_bias_grad(dz: Array, *, bias: str = "filter") -> Array:
 
     Notes: db[k] = sum(n,o) dz[n,k,o]
 
+    >>> import numpy as np
     >>> conv_bias_grad(np.ones((2, 3, 4), int))
     array([8, 8, 8])
     """
+    at = calls.key("db", (bias,), dz)
+    made = calls.seen(at, BiasPass)
+    if made is not None:
+        return made(dz, out)
     (dz,) = taken(dz=dz)
     check_rank("dz", dz)
     untied = choice("bias", bias, ("filter", "position")) == "position"
-    axes = (0,) if untied else (0, *range(2, dz.ndim))
-    wide, _ = widened(dz, np.ones(1, dz.dtype), prod(dz.shape[axis] for axis in axes))
-    return narrowed(np.asarray(wide.sum(axis=axes)), dz.dtype)
+    _check_memory(dz=dz)
+    made = calls.kept(at, BiasPass(dz.shape, dz.dtype, untied=untied))
+    return made(dz, out)
 
 
 def conv_backward(
@@ -316,6 +355,7 @@ def conv_backward(
     transposed: bool = False,
     output_padding: Each = 0,
     bias: str = "filter",
+    out: Outs | None = None,
 ) -> tuple[Array, Array, Array]:
     """The backward pass of a layer: all three gradients.
 
@@ -332,6 +372,8 @@ def conv_backward(
         transposed: whether the layer is a transposed one.
         output_padding: see there.
         bias: "filter" or "position"; see `conv_bias_grad`.
+        out: where the gradients go, (dx, dw, db), each an array or None; see `conv`. They may
+            overlap dz, x and w, but not one another.
 
     Returns: (dx, dw, db), of the shapes of x, w and b.
 
@@ -339,11 +381,18 @@ def conv_backward(
         LayerError: where there is no such layer.
         ArrayError: where the arrays do not belong to it.
 
+    >>> import numpy as np
     >>> dz, x = np.array([[[1, 2, 3]]]), np.arange(1, 7).reshape(1, 1, 6)
     >>> dx, dw, db = conv_backward(dz, x, np.array([[[1, 10, 100]]]), stride=2, padding=1)
     >>> dx, dw, db
     (array([[[ 10, 102,  20, 203,  30, 300]]]), array([[[16, 22, 28]]]), array([6]))
     """
+    options = (stride, padding, dilation, groups, padding_mode, flipped)
+    at = calls.key("backward", (*options, transposed, output_padding, bias), dz, x, w)
+    into = _three(out)
+    made = calls.seen(at, Backward)
+    if made is not None:
+        return made(dz, x, w, into)
     dz, x, w = taken(dz=dz, x=x, w=w)
     check_rank("x", x)
     check_rank("w", w, x.ndim - 2)
@@ -363,12 +412,33 @@ def conv_backward(
     )
     _check_batch(dz, x)
     _check_output(layer, dz, padding)
-    db = conv_bias_grad(dz, bias=bias)
-    return (
-        dispatch.input_gradient(layer, dz, w),
-        dispatch.weight_gradient(layer, dz, x),
-        db,
+    untied = choice("bias", bias, ("filter", "position")) == "position"
+    _check_memory(dz=dz, x=x, w=w)
+    made = calls.kept(at, Backward(layer, dz.shape, dz.dtype, untied=untied))
+    return made(dz, x, w, into)
+
+
+def _three(out: Outs | None) -> Outs | None:
+    """The three places for the gradients, if there are any."""
+    given: object = out
+    if out is None or (isinstance(given, tuple | list) and len(out) == 3):
+        return out
+    raise ArrayError(
+        "out is no triple",
+        got=type(out).__name__,
+        expected="(dx, dw, db), each an array or None",
     )
+
+
+def _check_memory(**arrays: Array) -> None:
+    """An array of few elements that shows itself as a huge one is found out before it is copied.
+
+    Raises:
+        MemoryError: with the sizes.
+    """
+    for name, array in arrays.items():
+        if not array.flags.c_contiguous:
+            fresh(name, array.shape, array.dtype)
 
 
 def _check_bias(layer: Convolution, b: Array | None) -> None:

@@ -63,6 +63,13 @@ def weight_gradient(layer: Convolution, dz: Array, x: Array) -> Array:
     return narrowed(_turned(layer, merge_groups(dw, 0)), dz.dtype)
 
 
+def bias_gradient(dz: Array, *, untied: bool) -> Array:
+    """db; see `convgrad.conv_bias_grad`."""
+    axes = (0,) if untied else (0, *range(2, dz.ndim))
+    wide, _ = widened(dz, np.ones(1, dz.dtype), prod(dz.shape[axis] for axis in axes))
+    return narrowed(np.asarray(wide.sum(axis=axes)), dz.dtype)
+
+
 def _padded(layer: Convolution, x: Array) -> tuple[Array, tuple[Axis, ...]]:
     """The input as the sum sees it: padded by its own entries, or not at all."""
     if layer.padding_mode == "zeros":

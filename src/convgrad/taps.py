@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convgrad.algebra.solve import solve_congruence
+from convgrad.congruence import solutions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,10 +84,7 @@ def taps_of_phase(axis: Axis, residue: int) -> range:
     >>> taps_of_phase(Axis(input=9, kernel=5, stride=2, before=1, after=1), 0)
     range(1, 5, 2)
     """
-    solution = solve_congruence(axis.dilation, residue + axis.before, axis.stride)
-    if solution is None:
-        return range(0)
-    return range(solution.first, axis.kernel, solution.step)
+    return solutions(axis.dilation, residue + axis.before, axis.stride, axis.kernel)
 
 
 def _meetings(axes: Sequence[Axis]) -> Iterator[tuple[tuple[int, ...], Slices, Slices]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -135,7 +136,8 @@ def test_nothing_is_touched_behind_the_workspace(algorithm, monkeypatch):
 
     class Fenced:
         def take(self, size):
-            return fence.hold(np.zeros(size, np.uint8), front=False)
+            memory = fence.hold(np.zeros(size, np.uint8), front=False)
+            return SimpleNamespace(begin=memory.ctypes.data)
 
         def give(self, block):
             pass

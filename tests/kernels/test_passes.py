@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,11 +17,15 @@ from convgrad.kernels.algorithms import ALGORITHMS, candidates
 from convgrad.kernels.bound import Bound
 from convgrad.kernels.layers import contractions
 from convgrad.kernels.plan import Program
-from convgrad.kernels.target import TARGETS, host_target
+from convgrad.kernels.target import TARGETS, host_target, is_supported
 
 NAMES = ("forward", "input_gradient", "weight_gradient")
+EMULATED = os.environ.get("CONVGRAD_TESTS") == "emulated"
 QUICK = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=15 if EMULATED else 60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
 LONG = settings(max_examples=3000, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -164,11 +170,11 @@ def test_random_floats_stay_below_the_error_bound(name, number):
     assert (abs(got - exact) <= terms * unit / (1 - terms * unit) * size).all()
 
 
-@pytest.mark.parametrize("target", [name for name in TARGETS if name != "neon"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_each_target_of_this_machine(target):
     """A smaller target is a larger processor's subset: its code runs here too."""
-    if host_target().name == "avx2" and target == "avx512":
-        pytest.skip("this processor has no AVX-512")
+    if not is_supported(target):
+        pytest.skip(f"this processor does not run {target}")
     chosen = TARGETS[target]
     made = layer((13, 15), 20, 24, 3, stride=2, padding=1, groups=2)
     x, w, dz = arrays(made, 2)

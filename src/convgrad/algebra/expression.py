@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from convgrad.algebra.affine import Affine
 from convgrad.errors import EquationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from convgrad.algebra.affine import Affine
     from convgrad.algebra.polynomial import Polynomial, Size
 
 
@@ -300,6 +300,30 @@ class Equation:
             tuple(Index(names.get(i.name, i.name), i.extent) for i in self.indices),
             tuple(term.renamed(names) for term in self.terms),
         )
+
+    def turned(self, names: Iterable[str]) -> Equation:
+        """The same equation with some indices counted from the other end: t becomes T - 1 - t.
+
+        >>> from convgrad.algebra import parse
+        >>> print(parse("z[o] = sum(t) x[o+T-1-t] * w[t] for o < O, t < T with x[I]").turned("t"))
+        z[o] = sum(t if 0 <= o + t < I) x[o+t] * w[T-1-t]
+        """
+        names = frozenset(names)
+
+        def turn(indices: Iterable[Index]) -> dict[str, Affine]:
+            return {
+                index.name: -Affine.index(index.name) + index.extent - 1
+                for index in indices
+                if index.name in names
+            }
+
+        free = turn(self.indices)
+        terms: list[Term] = []
+        for term in self.terms:
+            values = {**free, **turn(term.sums)}
+            terms.append(term.map(lambda affine, v=values: affine.with_indices(v)))
+        left = map_left(self.left, lambda affine: affine.with_indices(free))
+        return Equation(left, self.indices, tuple(terms))
 
     def with_sizes(self, values: Mapping[str, Size]) -> Equation:
         """The equation with numbers (or other sizes) in place of letters."""

@@ -21,6 +21,7 @@ from convgrad.algebra.differentiate import Derivation, differentiate
 from convgrad.algebra.expression import Access, Condition, Equation, Index, Tensor, Term, Within
 from convgrad.algebra.polynomial import Polynomial
 from convgrad.algebra.solve import eliminate
+from convgrad.letters import axis_letters, axis_suffixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,12 +88,6 @@ def forward_equations(layer: Convolution, *, symbolic: bool = False) -> tuple[Eq
     return _Forward(layer, _axes(layer, symbolic), symbolic).equations()
 
 
-def axis_suffixes(rank: int) -> tuple[str, ...]:
-    """What tells the spatial axes apart in names: nothing, h and w, or d, h and w."""
-    names = {1: ("",), 2: ("h", "w"), 3: ("d", "h", "w")}
-    return names.get(rank, tuple(str(axis + 1) for axis in range(rank)))
-
-
 @dataclass(frozen=True)
 class _Axis:
     """The sizes of one spatial axis, as numbers or letters, and its index names."""
@@ -121,8 +116,7 @@ class _Axis:
 
 def _axes(layer: Convolution, symbolic: bool) -> tuple[_Axis, ...]:
     def letters(suffix: str) -> _Axis:
-        tail = f"_{suffix}" if suffix else ""
-        return _Axis(suffix, *(Polynomial.letter(name + tail) for name in "IOTsdpq"))
+        return _Axis(suffix, *map(Polynomial.letter, axis_letters(suffix)))
 
     suffixes = axis_suffixes(layer.rank)
     if symbolic:

@@ -2,10 +2,13 @@
 
     dx[i] = sum(t if s | i + p - d*t)  dz[(i+p-d*t)/s] * w[t]
 
-For i = s*q + r the condition asks d*t = r + p (mod s): t is one residue class t0 + (s/e)*u with
-e = gcd(s, d), or there is no t at all. Put in, the division is gone:
+For i = s*q + r the condition asks d*t = r + p (mod s): t is one residue class v + m*u with
+m = s/gcd(s, d), or there is no t at all. Put in, the division is gone:
 
-    dx[s*q + r] = sum(u)  dz[q + const - (d/e)*u] * w[t0 + (s/e)*u]
+    dx[s*q + r] = sum(u)  dz[q + (r + p - d*v)/s - (d*m/s)*u] * w[v + m*u]
+
+where both quotients are whole numbers. `phases` does it for a layer's numbers and gives one
+equation for each r; `in_letters` gives this one equation for all of them, and for all layers.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ from typing import TYPE_CHECKING
 from convgrad.algebra.affine import Affine, numeric
 from convgrad.algebra.conditions import tighten
 from convgrad.algebra.expression import Divides, Equation, Index, Term, map_access
-from convgrad.algebra.polynomial import Polynomial
-from convgrad.algebra.solve import solve_congruence, substitute
+from convgrad.algebra.polynomial import ONE, Polynomial
+from convgrad.algebra.solve import substitute
+from convgrad.congruence import solutions
+from convgrad.errors import EquationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -105,6 +110,117 @@ def phases(equation: Equation) -> tuple[Phase, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class Split:
+    """A condition of divisibility, and the letters in which it is met.
+
+    `modulus` divides `position + tap_coefficient*tap + constant` where
+
+        position = modulus*q + residue,  0 <= q < positions,    tap = step*u + first,  0 <= u < taps
+
+    Attributes:
+        modulus: the divisor, a stride.
+        position: the free index that the condition ties.
+        tap: the summed index that the condition ties.
+        tap_coefficient: its coefficient.
+        constant: what stands beside them.
+        residue: letter for the residue of the positions.
+        positions: letter for how many positions the phase has.
+        first: letter for the first tap that reaches them.
+        step: letter for the step from tap to tap.
+        taps: letter for how many taps there are.
+    """
+
+    modulus: Polynomial
+    position: Index
+    tap: Index
+    tap_coefficient: Polynomial
+    constant: Polynomial
+    residue: str
+    positions: str
+    first: str
+    step: str
+    taps: str
+
+
+@dataclass(frozen=True)
+class LetteredPhase:
+    """Any phase of a gradient as one equation.
+
+    Attributes:
+        equation: the dense sum; its quotients are whole for the numbers that the splits allow.
+        splits: what says which numbers the new letters have; one for each divisibility.
+    """
+
+    equation: Equation
+    splits: tuple[Split, ...]
+
+
+def in_letters(equation: Equation) -> LetteredPhase:
+    """A phase of an equation whose sizes may be letters, the residue a letter too.
+
+    Raises:
+        EquationError: where a condition of divisibility does not tie one free index, with
+            coefficient 1, to one summed index; the gradients of layers are always so.
+
+    >>> from convgrad.algebra import parse
+    >>> dx = parse("dx[i] = sum(t) dz[(i+p-d*t)/s] * w[t] for i < I, t < T with dz[O]")
+    >>> phase = in_letters(dx)
+    >>> print(phase.equation)  # doctest: +NORMALIZE_WHITESPACE
+    dx[s*q+r] = sum(u if 0 <= (s*q - d*m*u - d*v + p + r)/s < O)
+        dz[(s*q-d*m*u-d*v+p+r)/s] * w[m*u+v]
+    """
+    splits: list[Split] = []
+    positions: dict[str, Index] = {}
+    values: dict[str, Affine] = {}
+    terms: list[Term] = []
+    for term in equation.terms:
+        conditions = tuple(_divisions([term]))
+        taps: dict[str, Index] = {}
+        for condition in conditions:
+            split = _split(equation, term, condition)
+            if split.position.name in positions or split.tap.name in taps:
+                raise EquationError(f"{equation} ties an index by two divisibilities")
+            splits.append(split)
+            names = _fresh(equation, {split.position.name: "q", split.tap.name: "u"}, term)
+            q, u = names[split.position.name], names[split.tap.name]
+            positions[split.position.name] = Index(q, Polynomial.letter(split.positions))
+            taps[split.tap.name] = Index(u, Polynomial.letter(split.taps))
+            values[split.position.name] = Affine.index(q) * split.modulus + split.residue
+            values[split.tap.name] = Affine.index(u) * split.step + split.first
+        rest = tuple(c for c in term.conditions if c not in conditions)
+        sums = tuple(taps.get(index.name, index) for index in term.sums)
+        terms.append(substitute(replace(term, sums=sums, conditions=rest), values))
+    left = map_access(equation.target, lambda affine: affine.with_indices(values))
+    indices = tuple(positions.get(index.name, index) for index in equation.indices)
+    return LetteredPhase(Equation(left, indices, tuple(terms)), tuple(splits))
+
+
+def _split(equation: Equation, term: Term, condition: Divides) -> Split:
+    value = condition.value
+    free = [index for index in equation.indices if index.name in value.indices]
+    tied = [index for index in term.sums if index.name in value.indices]
+    if len(free) != 1 or len(tied) != 1 or value.coefficient(free[0].name) != ONE:
+        raise EquationError(
+            f"the phases of {equation} have no common form",
+            got=str(condition),
+            expected="a condition that ties one free index, with coefficient 1, to one sum",
+            mend="give the sizes numbers and use `phases`",
+        )
+    (position,), (tap,) = free, tied
+    suffix = f"_{position.name[1:]}" if position.name[1:] else ""
+    letters = (_unused(equation, letter + suffix) for letter in "rQvmU")
+    coefficient = value.coefficient(tap.name)
+    return Split(condition.modulus, position, tap, coefficient, value.constant, *letters)
+
+
+def _unused(equation: Equation, letter: str) -> str:
+    taken = {index.name for index in equation.all_indices()} | equation.letters
+    while letter in taken:
+        letter += "'"
+    return letter
+
+
 def _phase(equation: Equation, positions: tuple[Progression, ...]) -> Phase:
     values = {position.of: position.value for position in positions}
     counts = {p.of: Index(p.name, Polynomial.of(p.count)) for p in positions}
@@ -141,11 +257,11 @@ def _dense(
         constant = numeric(condition.value.constant)
         for index, residue in zip(others, residues, strict=True):
             constant += numeric(condition.value.coefficient(index.name)) * residue
-        solution = solve_congruence(coefficient, -constant, modulus)
-        if solution is None:
+        values = solutions(coefficient, -constant, modulus, numeric(last.extent))
+        if not values:
             continue
         classes = [(i, r, modulus) for i, r in zip(others, residues, strict=True)]
-        classes.append((last, solution.first, solution.step))
+        classes.append((last, values.start, values.step))
         tied = [c for c in classes if c[2] > 1]
         names = _fresh(equation, {i.name: "u" for i, _, _ in tied}, term)
         progressions = tuple(

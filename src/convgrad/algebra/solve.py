@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import gcd
 from typing import TYPE_CHECKING
 
 from convgrad.algebra.affine import Affine
-from convgrad.algebra.expression import Condition, Divides, Index, Term, Within, Zero
+from convgrad.algebra.expression import Condition, Divides, Equation, Index, Term, Within, Zero
 from convgrad.algebra.polynomial import ONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from convgrad.algebra.polynomial import Polynomial
-
-
-@dataclass(frozen=True)
-class Congruence:
-    """All solutions of `a*t = b (mod m)`: `t = first + step*u`."""
-
-    first: int
-    step: int
-
-
-def solve_congruence(a: int, b: int, modulus: int) -> Congruence | None:
-    """Solve `a*t = b (mod modulus)` for t.
-
-    With e = gcd(a, modulus) there is a solution only where e divides b, and then t is fixed modulo
-    modulus/e [Hardy & Wright, theorem 57].
-
-    Returns: the residue class of t, or None where no t will do.
-
-    >>> solve_congruence(3, 1, 2)  # stride 2, dilation 3: every other tap
-    Congruence(first=1, step=2)
-    >>> solve_congruence(2, 1, 4) is None  # stride 4, dilation 2: odd positions are never read
-    True
-    """
-    common = gcd(a, modulus)
-    if b % common:
-        return None
-    step = modulus // common
-    return Congruence(b // common * pow(a // common, -1, step) % step, step)
 
 
 @dataclass(frozen=True)
@@ -111,6 +82,46 @@ def _whole(condition: Condition) -> Condition:
             return Zero(value.numerator)
         case Within():
             return condition
+
+
+def over_quotients(equation: Equation) -> Equation:
+    """Sums over an index that a divisibility ties, as sums over the quotient instead.
+
+    sum(o if s | o + c, 0 <= (o + c)/s < I) f(o)  =  sum(i < I if 0 <= s*i - c < O) f(s*i - c)
+
+    Every index o that has coefficient 1 in such a condition is replaced; nothing is divided then.
+
+    >>> from convgrad.algebra import parse
+    >>> dw = parse("dw[t] = sum(o) dz[o] * x[(o-t)/s] for o < O, t < T with x[I]")
+    >>> print(over_quotients(dw))
+    dw[t] = sum(i if 0 <= s*i + t < O) dz[s*i+t] * x[i]
+    """
+    taken = {index.name for index in equation.all_indices()} | equation.letters
+    return replace(equation, terms=tuple(_over_quotients(term, taken) for term in equation.terms))
+
+
+def _over_quotients(term: Term, taken: set[str]) -> Term:
+    extents = {c.value: c.extent for c in term.conditions if isinstance(c, Within)}
+    for condition in term.conditions:
+        if not isinstance(condition, Divides):
+            continue
+        quotient = condition.value.over(condition.modulus)
+        old = next((i for i in term.sums if condition.value.coefficient(i.name) == ONE), None)
+        if old is None or quotient not in extents:
+            continue
+        name = f"i{old.name[1:]}"
+        while name in taken:
+            name += "'"
+        new = Affine.index(name)
+        value = new * condition.modulus - (condition.value - Affine.index(old.name))
+        sums = tuple(Index(name, extents[quotient]) if i == old else i for i in term.sums)
+        gone = condition, Within(quotient, extents[quotient])
+        kept = tuple(other for other in term.conditions if other not in gone)
+        put = substitute(replace(term, sums=sums, conditions=kept), {old.name: value})
+        inside = Within(value, old.extent)
+        put = replace(put, conditions=(*put.conditions, inside))
+        return _over_quotients(put, taken | {name})
+    return term
 
 
 def _known_sign(coefficient: Polynomial) -> bool:

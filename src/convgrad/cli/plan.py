@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from convgrad.cli.command import Subparsers
     from convgrad.convolution import Convolution
     from convgrad.kernels.layers import Pass
+    from convgrad.kernels.target import Target
 
 PASSES: tuple[Pass, ...] = ("forward", "input_gradient", "weight_gradient")
 
@@ -38,29 +39,59 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Plan, and return the exit code."""
     from convgrad.kernels import plan_pass
-    from convgrad.kernels.target import host_target
+    from convgrad.padding import padded_layer
 
     if arguments.batch < 1:
         raise ConvgradError(f"--batch {arguments.batch}: at least 1 instance is needed")
-    target = host_target()
-    if target is None:
-        raise ConvgradError("there are no kernels for this processor: NumPy computes every pass")
+    target = target_here()
     layer = layer_of(arguments)
     sys.stdout.write(f"{layer}, batch {arguments.batch}, {arguments.dtype}, {target.name}\n")
+    if layer.padding_mode != "zeros":
+        layer = padded_layer(layer)
+        sys.stdout.write(f"the input is padded beforehand; the kernels run\n{layer}\n")
     for name in [arguments.name] if arguments.name else PASSES:
         program = plan_pass(
             layer, name, batch=arguments.batch, number=arguments.dtype, target=target
         )
         shown = "computed by the NumPy reference" if program is None else str(program)
         sys.stdout.write(f"\n{name.replace('_', ' ')}\n{shown}\n")
-        if program is not None and not arguments.no_measure:
-            seconds = measured(layer, name, arguments.batch, arguments.dtype)
-            sys.stdout.write(f"measured: {seconds * 1e6:.0f} us, the fastest of 7 runs\n")
+        if program is None:
+            continue
+        sys.stdout.write(f"\n{predicted(program.cycles, target)}\n")
+        if not arguments.no_measure:
+            sys.stdout.write(f"{measured(layer, name, arguments.batch, arguments.dtype)}\n")
     return 0
 
 
-def measured(layer: Convolution, name: Pass, batch: int, number: str) -> float:
-    """Seconds that a pass takes, compiled and with its memory at hand."""
+def target_here() -> Target:
+    """The processor at hand.
+
+    Raises:
+        ConvgradError: there are no kernels on it.
+    """
+    from convgrad.kernels import llvm
+    from convgrad.kernels.target import host_target
+
+    if not llvm.is_available():
+        raise ConvgradError(
+            "llvmlite is not installed: NumPy computes every pass", mend="pip install llvmlite"
+        )
+    target = host_target()
+    if target is None:
+        raise ConvgradError("there are no kernels for this processor: NumPy computes every pass")
+    return target
+
+
+def predicted(cycles: float, target: Target) -> str:
+    """Predicted cycles as time, at the speed that the processor has now."""
+    from convgrad.kernels.clock import frequency
+
+    rate = frequency(target)
+    return f"predicted: {duration(cycles / rate)} on one core at {rate / 1e9:.1f} GHz"
+
+
+def measured(layer: Convolution, name: Pass, batch: int, number: str) -> str:
+    """How long a pass takes, compiled and with its memory at hand."""
     import numpy as np
 
     from convgrad import kernels
@@ -75,4 +106,15 @@ def measured(layer: Convolution, name: Pass, batch: int, number: str) -> float:
         start = time.perf_counter()
         kernels.run(name, layer, *operands, out=out)
         times.append(time.perf_counter() - start)
-    return min(times)
+    threads = kernels.get_num_threads()
+    team = "1 thread" if threads == 1 else f"{threads} threads"
+    return f"measured:  {duration(min(times))} with {team}, the fastest of {len(times)} runs"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it.
+
+    >>> duration(0.0123), duration(4.56e-5)
+    ('12.3 ms', '45.6 us')
+    """
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} us"

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from convgrad.algebra.correlation import Correlation, as_cross_correlation
 from convgrad.algebra.expression import Access, Equation, Tensor
-from convgrad.algebra.layers import Passes, axis_suffixes, passes
+from convgrad.algebra.layers import Passes, passes
 from convgrad.algebra.phases import Phase, phases
 from convgrad.errors import EquationError
 from convgrad.exact.coefficients import compare_layer
 from convgrad.explain.document import Code, Document, Formula, Heading, Listing, Paragraph, Table
 from convgrad.explain.document import Step as Line
 from convgrad.explain.example import Entry, Example, worked_example
+from convgrad.letters import axis_suffixes
 from convgrad.notation.compose import compose, compose_ranges
 from convgrad.notation.conventions import FRAMEWORK, Convention
 from convgrad.notation.python import program

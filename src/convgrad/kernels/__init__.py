@@ -9,9 +9,9 @@ layer; a layer is a record of integers and tables.
 
 from __future__ import annotations
 
-from convgrad.kernels.arena import WORKSPACE
 from convgrad.kernels.cache import clear as clear_disk_cache
-from convgrad.kernels.entry import forget, run
+from convgrad.kernels.entry import forget, prepare, prepare_sums, run, when_forgetting
+from convgrad.kernels.memory import set_idle_bound, set_workspace_bound
 from convgrad.kernels.plan import Plan, Program
 from convgrad.kernels.program import plan_pass
 from convgrad.kernels.threads import get_num_threads, set_num_threads
@@ -25,15 +25,12 @@ __all__ = [
     "forget",
     "get_num_threads",
     "plan_pass",
+    "prepare",
+    "prepare_sums",
     "run",
+    "set_idle_bound",
     "set_num_threads",
     "set_workspace_bound",
     "tune",
+    "when_forgetting",
 ]
-
-
-def set_workspace_bound(size: int) -> None:
-    """Set how many bytes of workspace may lie idle between calls; 0 keeps none."""
-    WORKSPACE.bound = size
-    if WORKSPACE.idle > size:
-        WORKSPACE.clear()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from convgrad.kernels.correlated import CORRELATED_ALGORITHM
 from convgrad.kernels.lined import LINED_ALGORITHM
 from convgrad.kernels.packed import PACKED_ALGORITHM
+from convgrad.kernels.plan import WORKERS
+from convgrad.kernels.rowwise import ROWWISE_ALGORITHM
 from convgrad.kernels.sliding import SLIDING_ALGORITHM
 from convgrad.kernels.traced import TRACED_ALGORITHM
 from convgrad.kernels.weighted import WEIGHTED_ALGORITHM
@@ -22,6 +24,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     algorithm.name: algorithm
     for algorithm in (
         PACKED_ALGORITHM,
+        ROWWISE_ALGORITHM,
         SLIDING_ALGORITHM,
         LINED_ALGORITHM,
         WEIGHTED_ALGORITHM,
@@ -29,6 +32,13 @@ ALGORITHMS: dict[str, Algorithm] = {
         TRACED_ALGORITHM,
     )
 }
+
+LEAN = frozenset({"packed", "sliding"})
+"""Algorithms whose tiles are functions of their own that get all they need as arguments.
+
+These run as fast without most of LLVM's passes, which take a third of the time of a first call.
+The tiles of the others load from the record, and were measured to be up to a tenth slower so.
+"""
 
 
 def candidates(
@@ -44,8 +54,18 @@ def candidates(
 
 
 def choose(
-    contraction: Contraction, number: str, target: Target, only: str | None = None
+    contraction: Contraction,
+    number: str,
+    target: Target,
+    only: str | None = None,
+    bound: int | None = None,
 ) -> Plan | None:
-    """The plan with the fewest predicted cycles."""
-    plans = candidates(contraction, number, target, only)
-    return min(plans, key=lambda plan: plan.cycles, default=None)
+    """The plan with the fewest predicted cycles, of those whose workspace is within the bound.
+
+    Where none is, the one with the smallest workspace.
+    """
+    every = tuple(candidates(contraction, number, target, only))
+    if bound is not None and every:
+        fitting = [plan for plan in every if plan.workspace(WORKERS) <= bound]
+        every = fitting or (min(every, key=lambda plan: plan.workspace(WORKERS)),)
+    return min(every, key=lambda plan: plan.cycles, default=None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convgrad.kernels.address import address
 from convgrad.kernels.locks import ForkLock
 
 if TYPE_CHECKING:
@@ -18,8 +19,19 @@ if TYPE_CHECKING:
 ALIGN = 64
 
 
-def _size(block: NDArray[np.uint8]) -> int:
-    return block.nbytes
+class Block:
+    """Memory that a call borrows.
+
+    Attributes:
+        size: bytes that may be used.
+        begin: the address of the first one, at the beginning of a cache line.
+    """
+
+    def __init__(self, memory: NDArray[np.uint8]) -> None:
+        at = address(memory)
+        self.memory = memory
+        self.begin = at + -at % ALIGN
+        self.size = memory.nbytes - ALIGN
 
 
 class Arena:
@@ -27,40 +39,60 @@ class Arena:
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
-        self.idle = 0
         self._lock = ForkLock()
-        self._free: list[NDArray[np.uint8]] = []
+        # An interrupt can fall between any two steps: one list that each step leaves whole, and a
+        # count that may be too large after one, but never too small.
+        self._free: list[tuple[int, int, Block]] = []  # size, a tie-break, and the block
+        self._most = 0
 
-    def take(self, size: int) -> NDArray[np.uint8]:
-        """A block of at least so many bytes, and room to align its beginning."""
+    @property
+    def idle(self) -> int:
+        """Bytes that lie here."""
+        return sum(size for size, _, _ in self._free)
+
+    def take(self, size: int) -> Block:
+        """The smallest free block of at least so many bytes, or a new one.
+
+        Raises:
+            MemoryError: with the size, where there is no memory.
+        """
         with self._lock.held:
-            for place, block in enumerate(self._free):
-                if block.nbytes >= size + ALIGN:
-                    self.idle -= block.nbytes
-                    return self._free.pop(place)
-        return np.empty(size + ALIGN, np.uint8)
+            place = bisect_left(self._free, (size,))
+            if place < len(self._free):
+                found, _, block = self._free.pop(place)
+                self._most -= found
+                return block
+        try:
+            # zeros: a lane that is computed in vain takes long over a denormal number
+            return Block(np.zeros(size + ALIGN, np.uint8))
+        except (MemoryError, ValueError) as error:
+            raise MemoryError(f"no memory for a workspace of {size:,} bytes") from error
 
-    def give(self, block: NDArray[np.uint8]) -> None:
+    def give(self, block: Block) -> None:
         """Return a block: kept, unless more than the bound would lie idle; small ones go first."""
         with self._lock.held:
-            insort(self._free, block, key=_size)
-            self.idle += block.nbytes
-            while self.idle > self.bound:
-                self.idle -= self._free.pop(0).nbytes
+            self._most += block.size
+            insort(self._free, (block.size, id(block), block))
+            if self._most > self.bound:
+                self._shrink()
 
-    def clear(self) -> None:
-        """Give all idle memory back to the system."""
+    def restrict(self, bound: int) -> None:
+        """Keep no more than so many bytes from now on."""
         with self._lock.held:
-            self._free.clear()
-            self.idle = 0
+            self.bound = bound
+            self._shrink()
+
+    def _shrink(self) -> None:
+        while self.idle > self.bound:
+            self._free.pop(0)
+        self._most = self.idle
 
     @contextmanager
     def borrow(self, size: int) -> Generator[int]:
         """The address of so many bytes, aligned to a cache line."""
         block = self.take(size)
         try:
-            address = block.ctypes.data
-            yield address + -address % ALIGN
+            yield block.begin
         finally:
             self.give(block)
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from ctypes import addressof, c_int64
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from struct import Struct
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convgrad.kernels.algorithms import ALGORITHMS
-from convgrad.kernels.arena import ALIGN, WORKSPACE
+from convgrad.kernels.address import address
+from convgrad.kernels.algorithms import ALGORITHMS, LEAN
+from convgrad.kernels.arena import WORKSPACE
 from convgrad.kernels.compile import load
-from convgrad.kernels.record import ARGUMENTS, FLAG
+from convgrad.kernels.record import ARGUMENTS
+from convgrad.kernels.summed import FUNCTIONS, SUMMED, summed_text
 from convgrad.kernels.threads import current_pool
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from convgrad.kernels.plan import Kernel, Program
+    from convgrad.kernels.summed import Sums
     from convgrad.kernels.target import Target
+    from convgrad.kernels.tile import Tile
+
+    Table = NDArray[np.int64]
 
 SERIAL_CYCLES = 60_000.0
 """Below this a second thread costs more than it brings: about 20 us."""
@@ -28,42 +38,108 @@ def kernel_addresses(kernel: Kernel, target: Target) -> dict[str, int]:
     algorithm = ALGORITHMS[kernel.algorithm]
     tile = kernel.tile
     key = (target.name, kernel.algorithm, repr(tile))
-    return load(key, lambda: algorithm.text(tile), algorithm.functions)
+    lean = kernel.algorithm in LEAN
+    return load(key, lambda: algorithm.text(tile), algorithm.functions, lean=lean)
 
 
 _Words = c_int64 * (ARGUMENTS + 1)
+_pack = Struct(f"{ARGUMENTS}q").pack_into
 
 
-def address(array: NDArray[Any]) -> int:
-    """Where an array begins; `array.ctypes.data` takes three times as long."""
-    return array.__array_interface__["data"][0]
+@dataclass(frozen=True)
+class Workspace:
+    """Bytes that all threads share, bytes of each thread, and how many may be taken."""
+
+    shared: int
+    scratch: int
+    bound: int
+
+    def bytes(self, threads: int) -> int:
+        """Bytes with so many threads."""
+        return self.shared + self.scratch * threads
+
+
+class _Frame:
+    """The arguments of a call, and behind them the word that a flag is raised in."""
+
+    __slots__ = ("begin", "flag", "words")
+
+    def __init__(self) -> None:
+        self.words = _Words()
+        self.begin = addressof(self.words)
+        self.flag = self.begin + 8 * ARGUMENTS
+
+
+class Launch:
+    """Compiled steps with their records and workspace: only the arrays are missing."""
+
+    def __init__(
+        self,
+        steps: Sequence[tuple[int, Table, int]],
+        kept: object,
+        pause: str,
+        needs: Workspace,
+        *,
+        serial: bool,
+    ) -> None:
+        self._kept = (steps, kept)  # records and tables are read by their addresses
+        words = [(function, record.ctypes.data, tasks) for function, record, tasks in steps]
+        self._steps = np.array(words, np.int64)
+        self._begin, self._count = self._steps.ctypes.data, len(steps)
+        self._pause, self._needs, self._serial = pause, needs, serial
+        self._frames: list[_Frame] = []
+        self._sized = (1, *self._workspace(1))
+
+    def _workspace(self, threads: int) -> tuple[int, bool]:
+        """Bytes of workspace, and whether one thread has to do: for speed, or to stay in bounds."""
+        team = self._needs.bytes(threads)
+        if self._serial or team > self._needs.bound:
+            return self._needs.bytes(1), True
+        return team, False
+
+    def run(self, output: int, window: int, factor: int, bias: int) -> bool:
+        """Run all steps on arrays at these addresses; returns whether no flag was raised."""
+        pool = current_pool(self._pause)
+        sized = self._sized  # another thread may change it meanwhile
+        if sized[0] != pool.threads:
+            sized = self._sized = (pool.threads, *self._workspace(pool.threads))
+        _, size, serial = sized
+        # A block or a frame that an interrupt keeps from being returned is only freed.
+        block = WORKSPACE.take(size)
+        try:
+            frame = self._frames.pop()
+        except IndexError:
+            frame = _Frame()
+        work = block.begin
+        scratch = work + self._needs.shared
+        words = frame.words
+        _pack(
+            words, 0, output, window, factor, bias,
+            work, scratch, self._needs.scratch, frame.flag, pool.threads,
+        )  # fmt: skip
+        words[ARGUMENTS] = 0
+        pool.run(self._begin, self._count, frame.begin, serial=serial)
+        clean = not words[ARGUMENTS]
+        WORKSPACE.give(block)
+        self._frames.append(frame)
+        return clean
 
 
 class Bound:
     """A program with its compiled steps."""
 
-    def __init__(self, program: Program, target: Target, shape: tuple[int, ...] = ()) -> None:
+    def __init__(self, program: Program, target: Target) -> None:
         self.program = program
-        self.shape = shape
-        self._pause = target.pause
-        self._kept: list[object] = []
-        words: list[int] = []
+        steps: list[tuple[int, Table, int]] = []
+        kept: list[object] = []
         for plan in program.plans:
             addresses = kernel_addresses(plan.kernel, target)
             record, tables = plan.fields.fill(plan.record)
-            self._kept.append((record, tables))
-            for step in plan.steps:
-                words += [addresses[step.function], record.ctypes.data, step.tasks]
-        self._steps = np.array(words, np.int64)
-        self._begin = self._steps.ctypes.data
-        self._count = len(words) // 3
-        self._serial = program.cycles < SERIAL_CYCLES
-        self._shared = -(-max((plan.shared for plan in program.plans), default=0) // 64) * 64
-        self._scratch = -(-max((plan.scratch for plan in program.plans), default=0) // 64) * 64
-
-    def workspace(self, threads: int) -> int:
-        """Bytes of workspace with so many threads."""
-        return self._shared + self._scratch * (1 if self._serial else threads)
+            kept.append(tables)
+            steps += [(addresses[step.function], record, step.tasks) for step in plan.steps]
+        serial = program.cycles < SERIAL_CYCLES
+        needs = Workspace(program.shared, program.scratch, program.bound)
+        self._launch = Launch(steps, kept, target.pause, needs, serial=serial) if steps else None
 
     def run(
         self,
@@ -79,27 +155,28 @@ class Bound:
         """
         if self.program.clear:
             output[...] = 0
-        if not self._count:
-            return True
-        pool = current_pool(self._pause)
-        block = WORKSPACE.take(self.workspace(pool.threads))
-        try:
-            work = address(block)
-            work += -work % ALIGN
-            words = _Words(
-                address(output),
-                address(window),
-                address(factor),
-                0 if bias is None else address(bias),
-                work,
-                work + self._shared,
-                self._scratch,
-                0,
-                pool.threads,
-            )
-            begin = addressof(words)
-            words[FLAG] = begin + 8 * ARGUMENTS
-            pool.run(self._begin, self._count, begin, serial=self._serial)
-            return not words[ARGUMENTS]
-        finally:
-            WORKSPACE.give(block)
+        return self._launch is None or self._launch.run(
+            address(output),
+            address(window),
+            address(factor),
+            0 if bias is None else address(bias),
+        )
+
+
+class BoundSums:
+    """A bias gradient with its compiled steps."""
+
+    def __init__(self, sums: Sums, tile: Tile, target: Target) -> None:
+        key = (target.name, "summed", repr(tile))
+        addresses = load(key, lambda: summed_text(tile), FUNCTIONS)
+        steps = [
+            (addresses[step.function], SUMMED.fill(step.record)[0], step.tasks)
+            for step in sums.steps
+        ]
+        needs = Workspace(sums.shared, 0, sums.shared)
+        serial = sums.cycles < SERIAL_CYCLES
+        self._launch = Launch(steps, None, target.pause, needs, serial=serial)
+
+    def run(self, output: NDArray[np.floating], dz: NDArray[np.floating]) -> None:
+        """Run on contiguous arrays."""
+        self._launch.run(address(output), address(dz), 0, 0)

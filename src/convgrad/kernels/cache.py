@@ -33,9 +33,15 @@ def folder() -> Path | None:
 
 @cache
 def source_digest() -> bytes:
-    """Digest of the kernel generator itself: other sources, other entries."""
+    """Digest of the kernel generator itself: other sources, other entries.
+
+    The algebra is part of it, for it derives the sums.
+    """
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    home = Path(__file__).parents[1]
+    for path in sorted(
+        (*home.glob("*.py"), *home.glob("algebra/*.py"), *home.glob("kernels/*.py"))
+    ):
         digest.update(path.read_bytes())
     return digest.digest()
 

@@ -15,13 +15,16 @@ _LOADED: dict[tuple[str, ...], dict[str, int]] = {}
 _LOCK = ForkLock()
 
 
-def load(key: tuple[str, ...], text: Callable[[], str], names: tuple[str, ...]) -> dict[str, int]:
+def load(
+    key: tuple[str, ...], text: Callable[[], str], names: tuple[str, ...], *, lean: bool = False
+) -> dict[str, int]:
     """Addresses of the functions of a module.
 
     Args:
         key: what the module's text depends on, besides the generator itself.
         text: writes the module; called only where no compiled one is found.
         names: the functions wanted.
+        lean: whether little has to be optimised; see `llvm.compile_object`.
     """
     addresses = _LOADED.get(key)
     if addresses is not None:
@@ -33,7 +36,7 @@ def load(key: tuple[str, ...], text: Callable[[], str], names: tuple[str, ...]) 
         entry = cache.entry_name(llvm.version(), processor, *key)
         data = cache.read(entry)
         if data is None:
-            data = llvm.compile_object(text(), processor)
+            data = llvm.compile_object(text(), processor, lean)
             cache.write(entry, data)
         _LOADED[key] = llvm.load_objects(data, names, processor)
         return _LOADED[key]

@@ -33,7 +33,8 @@ class Subscript:
     offset: int = 0
 
     def __str__(self) -> str:
-        parts = [name if factor == 1 else f"{factor}*{name}" for name, factor in self.terms]
+        units = {1: "", -1: "-"}
+        parts = [units.get(factor, f"{factor}*") + name for name, factor in self.terms]
         if self.offset or not parts:
             parts.append(str(self.offset))
         return " + ".join(parts).replace("+ -", "- ")
@@ -133,6 +134,12 @@ class Contraction:
     def reduction(self) -> tuple[Index, ...]:
         """Indices summed over."""
         return self._members(False, True, True)
+
+    @property
+    def channel(self) -> str:
+        """The index of the window's channels: its third axis, after images and groups."""
+        ((name, _),) = self.window.subscripts[2].terms
+        return name
 
     @cached_property
     def terms(self) -> int:

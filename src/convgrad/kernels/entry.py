@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convgrad.kernels import llvm
-from convgrad.kernels.bound import Bound
+from convgrad.kernels.bound import Bound, BoundSums
+from convgrad.kernels.exact import Exact, exact
 from convgrad.kernels.locks import ForkLock
+from convgrad.kernels.memory import bytes_allowed
 from convgrad.kernels.program import plan_pass
+from convgrad.kernels.shelf import RESULTS
+from convgrad.kernels.summed import plan_sums, summed_tile
 from convgrad.kernels.target import host_target
 from convgrad.padding import pad, padded_layer, unpad
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from numpy.typing import NDArray
 
     from convgrad.convolution import Convolution
     from convgrad.kernels.layers import Pass
+    from convgrad.kernels.target import Target
 
     Array = NDArray[Any]
 
 _NUMBERS = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}
 _SEEN_LIMIT = 4096
-_seen: dict[Hashable, Bound | None] = {}
+_seen: dict[Hashable, Prepared | None] = {}
 _lock = ForkLock()
+_forgetting: list[Callable[[], None]] = []
 
 
 def run(
@@ -52,81 +59,181 @@ def run(
 
     Returns: the result, or None where no kernel computes this and the reference must: another
         type of number than float32 and float64, an empty array, no llvmlite, a processor without
-        a target, or a factor that is not finite beside terms that the padding leaves out. Then
-        `out` may have been written to.
+        a target; seldom a factor that is not finite beside terms that the padding leaves out, in
+        many ways. Then `out` may have been written to.
     """
-    number = _NUMBERS.get(first.dtype)
-    if number is None or second.dtype != first.dtype or not first.size or not second.size:
+    if second.dtype != first.dtype or not first.size or not second.size:
         return None
-    if layer.padding_mode != "zeros":
-        return _run_padded(name, layer, (first, second, bias), out, algorithm)
-    batch = first.shape[0]
-    bound = _bind((name, layer, batch, number, algorithm))
-    if bound is None:
+    ready = prepare(name, layer, first.shape[0], first.dtype, algorithm)
+    if ready is None:
         return None
-    shape = bound.shape
-    first, second = _plain(first), _plain(second)
-    direct = out is not None and _is_direct(out, shape, first, second, bias)
-    result = out if direct and out is not None else np.empty(shape, first.dtype)
-    # elements that no phase reaches are cleared, not computed, and have a bias all the same
-    shared = bias is not None and bias.ndim == 1 and not bound.program.clear
-    inner = _plain(bias.astype(first.dtype, copy=False)) if shared and bias is not None else None
-    window, factor = (second, first) if _is_swapped(name, layer) else (first, second)
-    if not bound.run(result, window, factor, inner):
-        return None
-    if bias is not None and not shared:
-        result += bias if bias.ndim > 1 else bias.reshape(-1, *(1,) * layer.rank)
-    if out is None or direct:
-        return result
-    out[...] = result
-    return out
+    return ready(first, second, None if bias is None else bias.astype(first.dtype, copy=False), out)
 
 
-def _run_padded(
+def prepare(
     name: Pass,
     layer: Convolution,
-    arrays: tuple[Array, Array, Array | None],
-    out: Array | None,
-    algorithm: str | None,
-) -> Array | None:
-    """A layer that pads by its own entries: a linear map before the sum, its transpose after it."""
-    first, second, bias = arrays
-    bare = padded_layer(layer)
-    if name == "forward":
-        padded = pad(first, layer.axes)
-        return run(name, bare, padded, second, bias, out=out, algorithm=algorithm)
-    if name == "weight_gradient":
-        padded = pad(second, layer.axes)
-        return run(name, bare, first, padded, out=out, algorithm=algorithm)
-    dx = run(name, bare, first, second, algorithm=algorithm)
-    if dx is None:
+    batch: int,
+    dtype: np.dtype[Any],
+    algorithm: str | None = None,
+) -> Prepared | None:
+    """A pass of a layer for so many instances, planned and compiled on first use.
+
+    Returns: None where no kernel computes it; see `run`.
+    """
+    number = _NUMBERS.get(dtype)
+    if number is None or not batch:
         return None
-    dx = np.ascontiguousarray(unpad(dx, layer.axes))
-    if out is None:
-        return dx
-    out[...] = dx
-    return out
+    key = (name, layer, batch, number, algorithm)
+    try:
+        return _seen[key]
+    except KeyError:
+        pass
+    with _lock.held:
+        if len(_seen) >= _SEEN_LIMIT:
+            _seen.clear()
+        _seen[key] = _make(*key)
+        return _seen[key]
 
 
-def _is_swapped(name: Pass, layer: Convolution) -> bool:
-    """Whether the window, the array that is read along taps, is the second operand."""
-    return name == "weight_gradient" and not layer.transposed
+def _make(
+    name: Pass, layer: Convolution, batch: int, number: str, algorithm: str | None
+) -> Prepared | None:
+    if not llvm.is_available():
+        return None
+    target = host_target()
+    if target is None:
+        return None
+    bare = layer if layer.padding_mode == "zeros" else padded_layer(layer)
+    program = plan_pass(bare, name, batch=batch, number=number, target=target, algorithm=algorithm)
+    if program is None:
+        return None
+    ready = Ready(name, bare, batch, number, Bound(program, target), target)
+    return ready if bare is layer else _Padded(name, layer, ready)
 
 
-def _is_direct(out: Array, shape: tuple[int, ...], *operands: Array | None) -> bool:
+def prepare_sums(shape: tuple[int, ...], dtype: np.dtype[Any], *, untied: bool) -> ReadySums | None:
+    """The gradient of a bias, for an output's gradient of this shape.
+
+    Returns: None where no kernel computes it, or its workspace would be more than is allowed.
+    """
+    number = _NUMBERS.get(dtype)
+    if number is None or not shape[0]:
+        return None
+    target = host_target() if llvm.is_available() else None
+    if target is None:
+        return None
+    tile = summed_tile(number, target)
+    sums = plan_sums(shape, tile, untied=untied)
+    if sums.shared > bytes_allowed(prod(shape) * dtype.itemsize):
+        return None
+    return ReadySums(shape[1:] if untied else shape[1:2], dtype, BoundSums(sums, tile, target))
+
+
+class ReadySums:
+    """A bias gradient, compiled, for an output's gradient of one shape and type."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], bound: BoundSums) -> None:
+        self._shape, self._dtype, self._bound = shape, dtype, bound
+
+    def __call__(self, dz: Array, out: Array | None = None) -> Array:
+        """The result, in `out` if it was given."""
+        dz = plain(dz)
+        direct = out is not None and is_direct(out, self._shape, self._dtype, dz)
+        result = out if direct and out is not None else RESULTS.array(self._shape, self._dtype)
+        self._bound.run(result, dz)
+        if out is None or direct:
+            return result
+        out[...] = result
+        return out
+
+
+class Ready:
+    """A pass of a layer, compiled, for arrays of one batch and type."""
+
+    def __init__(
+        self, name: Pass, layer: Convolution, batch: int, number: str, bound: Bound, target: Target
+    ) -> None:
+        self.bound = bound
+        self._what = (name, layer, batch, number, target)
+        self._exact: list[Exact | None] = []  # made when it is needed, which is seldom
+        self._shape = _shape(name, layer, batch)
+        self._dtype = np.dtype(number)
+        # whether the window, the array that is read along taps, is the second operand
+        self._swapped = name == "weight_gradient" and not layer.transposed
+        # elements that no phase reaches are cleared, not computed, and have a bias all the same
+        self._takes_bias = not bound.program.clear
+        self._per_filter = (-1, *(1,) * layer.rank)
+
+    def __call__(
+        self, first: Array, second: Array, bias: Array | None = None, out: Array | None = None
+    ) -> Array | None:
+        """The result; None where the factor is not finite beside absent terms."""
+        first, second = plain(first), plain(second)
+        direct = out is not None and is_direct(out, self._shape, self._dtype, first, second, bias)
+        result = out if direct and out is not None else RESULTS.array(self._shape, self._dtype)
+        inner = bias if bias is None or (bias.ndim == 1 and self._takes_bias) else None
+        window, factor = (second, first) if self._swapped else (first, second)
+        if not self.bound.run(result, window, factor, inner if inner is None else plain(inner)):
+            # A factor that is not finite beside absent terms; the bias is added afterwards.
+            program, inner = self._exact_program(), None
+            if program is None or not program.run(result, window, factor):
+                return None
+        if bias is not inner and bias is not None:
+            result += bias if bias.ndim > 1 else bias.reshape(self._per_filter)
+        if out is None or direct:
+            return result
+        out[...] = result
+        return out
+
+    def _exact_program(self) -> Exact | None:
+        with _lock.held:
+            if not self._exact:
+                self._exact.append(exact(*self._what))
+            return self._exact[0]
+
+
+class _Padded:
+    """A layer that pads by its own entries: a linear map before the sum, its transpose after it."""
+
+    def __init__(self, name: Pass, layer: Convolution, bare: Ready) -> None:
+        self.bound = bare.bound
+        self._name, self._axes, self._bare = name, layer.axes, bare
+
+    def __call__(
+        self, first: Array, second: Array, bias: Array | None = None, out: Array | None = None
+    ) -> Array | None:
+        if self._name == "forward":
+            return self._bare(pad(first, self._axes), second, bias, out)
+        if self._name == "weight_gradient":
+            return self._bare(first, pad(second, self._axes), None, out)
+        dx = self._bare(first, second)
+        if dx is None:
+            return None
+        dx = np.ascontiguousarray(unpad(dx, self._axes))
+        if out is None:
+            return dx
+        out[...] = dx
+        return out
+
+
+Prepared = Ready | _Padded
+"""A pass of a layer that wants only its arrays: (first, second, bias, out) -> result or None."""
+
+
+def is_direct(
+    out: Array, shape: tuple[int, ...], dtype: np.dtype[Any], *operands: Array | None
+) -> bool:
     """Whether a kernel may write to `out` itself."""
     return (
         out.shape == shape
-        and operands[0] is not None
-        and out.dtype == operands[0].dtype
-        and out.flags.c_contiguous
-        and out.flags.aligned
-        and out.flags.writeable
+        and out.dtype == dtype
+        and out.flags.carray
         and not any(np.may_share_memory(out, other) for other in operands if other is not None)
     )
 
 
-def _plain(array: Array) -> Array:
+def plain(array: Array) -> Array:
     """The array in C order, copied only where it is not."""
     flags = array.flags
     if flags.c_contiguous and flags.aligned:
@@ -142,32 +249,14 @@ def _shape(name: Pass, layer: Convolution, batch: int) -> tuple[int, ...]:
     return layer.weight_shape
 
 
-def _bind(key: tuple[Pass, Convolution, int, str, str | None]) -> Bound | None:
-    """The compiled program for a pass, made on first use."""
-    try:
-        return _seen[key]
-    except KeyError:
-        pass
-    with _lock.held:
-        if len(_seen) >= _SEEN_LIMIT:
-            _seen.clear()
-        _seen[key] = _make(*key)
-        return _seen[key]
-
-
-def _make(
-    name: Pass, layer: Convolution, batch: int, number: str, algorithm: str | None
-) -> Bound | None:
-    if not llvm.is_available():
-        return None
-    target = host_target()
-    if target is None:
-        return None
-    program = plan_pass(layer, name, batch=batch, number=number, target=target, algorithm=algorithm)
-    return None if program is None else Bound(program, target, _shape(name, layer, batch))
-
-
 def forget() -> None:
     """Forget every program; the next call of each layer plans anew."""
     with _lock.held:
         _seen.clear()
+    for also in _forgetting:
+        also()
+
+
+def when_forgetting(also: Callable[[], None]) -> None:
+    """Have programs forgotten wherever else they are kept."""
+    _forgetting.append(also)

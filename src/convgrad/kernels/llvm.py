@@ -14,6 +14,10 @@ _ENGINES: list[Any] = []
 """Engines own the code their functions live in: freeing one frees code that may still run."""
 
 
+LONG = 500
+"""Instructions of a function that is one unrolled tile, and not a loop that copies."""
+
+
 def is_available() -> bool:
     """Whether llvmlite is installed."""
     return importlib.util.find_spec("llvmlite") is not None
@@ -54,7 +58,7 @@ def host_features() -> frozenset[str]:
     return frozenset(str(name) for name, present in features.items() if present)
 
 
-def _optimised(text: str, processor: str) -> Any:
+def _optimised(text: str, processor: str, *, lean: bool) -> Any:
     binding = _binding()
     module = binding.parse_assembly(text)
     module.verify()
@@ -64,18 +68,35 @@ def _optimised(text: str, processor: str) -> Any:
     tuning.loop_vectorization = False
     tuning.slp_vectorization = False
     builder = binding.create_pass_builder(_machine(processor), tuning)
-    builder.getModulePassManager().run(module, builder)
+    if not lean:
+        builder.getModulePassManager().run(module, builder)
+        return module
+    few, many = binding.create_new_function_pass_manager(), builder.getFunctionPassManager()
+    few.add_sroa_pass()
+    few.add_simplify_cfg_pass()
+    for function in module.functions:
+        if not function.is_declaration:
+            size = sum(1 for block in function.blocks for _ in block.instructions)
+            (few if size > LONG else many).run(function, builder)
     return module
 
 
-def compile_object(text: str, processor: str) -> bytes:
-    """Object code of a module in LLVM's language."""
-    return bytes(_machine(processor).emit_object(_optimised(text, processor)))
+def compile_object(text: str, processor: str, lean: bool = False) -> bytes:
+    """Object code of a module in LLVM's language.
+
+    Args:
+        text: the module.
+        processor: its name for LLVM, or "host".
+        lean: only put the variables of long functions into registers, and leave the rest of them
+            as it is written: for tiles that are unrolled, and hold nothing that could be taken out
+            of their loops.
+    """
+    return bytes(_machine(processor).emit_object(_optimised(text, processor, lean=lean)))
 
 
-def assembly(text: str, processor: str) -> str:
+def assembly(text: str, processor: str, lean: bool = False) -> str:
     """The same as assembly, to be read."""
-    return str(_machine(processor).emit_assembly(_optimised(text, processor)))
+    return str(_machine(processor).emit_assembly(_optimised(text, processor, lean=lean)))
 
 
 def load_object(data: bytes, name: str, processor: str) -> int:

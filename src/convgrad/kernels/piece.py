@@ -6,20 +6,18 @@ Pieces are as equal as they can be; the last may be smaller.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from convgrad.kernels.plan import blocks
+from convgrad.kernels import plan
 from convgrad.kernels.record import WINDOW, Record, argument
 
 if TYPE_CHECKING:
     from convgrad.kernels.emit import Code, Pointer, Value
     from convgrad.kernels.window import WindowAxis
 
-WORKERS = os.cpu_count() or 1
-"""Tasks are cut for the machine's processors, whatever number of threads is set."""
+WORKERS = plan.WORKERS
 
 PIECE_FIELDS = (
     "images",  # of the whole sum, and per piece
@@ -118,9 +116,9 @@ def cut(images: int, axes: tuple[WindowAxis, ...], room: int) -> Pieces:
     split = next((a for a, n in enumerate(counts) if n > 1), len(counts) - 1)
     positions = prod(counts)
     if room >= positions:
-        return Pieces(images, counts, split, blocks(images, room // positions), counts[split])
+        return Pieces(images, counts, split, plan.blocks(images, room // positions), counts[split])
     rest = positions // counts[split]
-    return Pieces(images, counts, split, 1, blocks(counts[split], max(room // rest, 1)))
+    return Pieces(images, counts, split, 1, plan.blocks(counts[split], max(room // rest, 1)))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ The grammar, on one screen:
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from convgrad.kernels.record import Fields
     from convgrad.kernels.target import Target
     from convgrad.kernels.tile import Tile
+
+WORKERS = os.cpu_count() or 1
+"""Tasks are cut for the machine's processors, whatever number of threads is set."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,10 @@ class Plan:
     scratch: int
     cycles: float
 
+    def workspace(self, threads: int) -> int:
+        """Bytes of workspace with so many threads."""
+        return aligned(self.shared) + aligned(self.scratch) * threads
+
     def __str__(self) -> str:
         lines = [str(self.sum), f"{self.kernel.algorithm}, {self.kernel.tile}"]
         lines += ["  " * depth + str(loop) for depth, loop in enumerate(self.loops, 1)]
@@ -104,14 +113,33 @@ class Program:
     Attributes:
         plans: one per sum.
         clear: whether elements of the output belong to no sum and must be zero.
+        bound: bytes of workspace that it may take.
     """
 
     plans: tuple[Plan, ...]
     clear: bool
+    bound: int = sys.maxsize
 
     def __str__(self) -> str:
         head = ["output = 0"] if self.clear else []
-        return "\n\n".join([*head, *map(str, self.plans)])
+        bound = "" if self.bound == sys.maxsize else f" of {self.bound / 1024:.0f} KiB allowed"
+        peak = self.workspace(WORKERS) / 1024
+        tail = f"peak workspace: {peak:.0f} KiB{bound}, {WORKERS} threads"
+        return "\n\n".join([*head, *map(str, self.plans), tail])
+
+    @property
+    def shared(self) -> int:
+        """Bytes of workspace that all threads share: the plans run one after the other."""
+        return aligned(max((plan.shared for plan in self.plans), default=0))
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of workspace of each thread."""
+        return aligned(max((plan.scratch for plan in self.plans), default=0))
+
+    def workspace(self, threads: int) -> int:
+        """Bytes of workspace with so many threads."""
+        return self.shared + self.scratch * threads
 
     @property
     def cycles(self) -> float:
@@ -138,6 +166,11 @@ class Algorithm:
     text: Callable[[Tile], str]
     tiles: Callable[[Contraction, str, Target], tuple[Tile, ...]]
     plan: Callable[[Contraction, Tile, Target], Plan | None]
+
+
+def aligned(size: int) -> int:
+    """Bytes in whole cache lines."""
+    return -(-size // 64) * 64
 
 
 def blocks(extent: int, largest: int) -> int:

@@ -8,7 +8,7 @@ less at dilation 18 on 33 x 33.
 
 from __future__ import annotations
 
-from itertools import chain, combinations
+from itertools import accumulate, chain, combinations
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -118,25 +118,52 @@ def _cut(sizes: Table, sets: list[int], tile: Tile) -> tuple[list[int], list[int
     """The cheapest cut of sorted lanes into panels.
 
     Shortest path over the ends of atoms of half a vector: a panel costs its vectors times the
-    taps that any of its lanes needs.
+    taps that any of its lanes needs. Inside a large class full panels are cheapest: most of them
+    are left out of the search, and put back where it cut.
     """
+    width = tile.width
+    spare = [max(size // width - 3, 0) for size in sizes.tolist()]
+    left = [size - many * width for size, many in zip(sizes.tolist(), spare, strict=True)]
+    starts, needed, cost = _shortest_cut(left, sets, tile)
+    moved, moved_needed = [0], list[int]()
+    ends, shift, one = list(accumulate(left)), 0, 0
+    for number, needs in enumerate(needed):
+        first, last = starts[number], starts[number + 1]
+        while ends[one] <= first:
+            one += 1
+        # the first panel that begins in a class follows those that were left out
+        many, spare[one] = spare[one], 0
+        for _ in range(many):
+            moved.append(moved[-1] + width)
+            moved_needed.append(sets[one])
+        shift += many * width
+        moved.append(last + shift)
+        moved_needed.append(needs)
+        cost += many * _weight(tile, tile.vectors) * (sets[one].bit_count() + 0.2)
+    return moved, moved_needed, cost
+
+
+def _shortest_cut(
+    sizes: list[int], sets: list[int], tile: Tile
+) -> tuple[list[int], list[int], float]:
     atom = max(tile.lanes // 2, 1)
     ends, needs = [0], list[int]()
-    for size, one in zip(sizes.tolist(), sets, strict=True):
+    for size, one in zip(sizes, sets, strict=True):
         first = ends[-1]
         ends += [min(first + end, first + size) for end in range(atom, size + atom, atom)]
         needs += [one] * (len(ends) - 1 - len(needs))
+    lanes, widest = tile.lanes, tile.width
     weight = [_weight(tile, vectors) for vectors in range(tile.vectors + 1)]
     best = [0.0] + [float("inf")] * len(needs)
     previous = [(0, 0)] * (len(needs) + 1)
     for start in range(len(needs)):
-        needed = 0
+        needed, begin, before = 0, ends[start], best[start]
         for end in range(start + 1, len(needs) + 1):
-            width = ends[end] - ends[start]
-            if width > tile.width:
+            width = ends[end] - begin
+            if width > widest:
                 break
             needed |= needs[end - 1]
-            cost = best[start] + weight[-(-width // tile.lanes)] * (needed.bit_count() + 0.2)
+            cost = before + weight[-(-width // lanes)] * (needed.bit_count() + 0.2)
             if cost < best[end]:
                 best[end], previous[end] = cost, (start, needed)
     cuts: list[tuple[int, int]] = []

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from convgrad.kernels import tuned
 from convgrad.kernels.algorithms import choose
 from convgrad.kernels.layers import contractions
-from convgrad.kernels.plan import Program
+from convgrad.kernels.memory import check_workspace, workspace_bound
+from convgrad.kernels.plan import WORKERS, Program
 
 if TYPE_CHECKING:
     from convgrad.convolution import Convolution
@@ -37,21 +38,25 @@ def plan_pass(
         algorithm: one algorithm's name, to consider no other.
 
     Returns: None where no algorithm computes one of the sums.
+
+    Raises:
+        MemoryError: with the sizes, where no plan is within the bound that the user set.
     """
     sums = contractions(layer, batch, name)
-    plans = tuple(
-        plan
-        for contraction in sums
-        if (
-            plan := (tuned.choose if algorithm is None else choose)(
-                contraction, number, target, algorithm
-            )
-        )
-        is not None
-    )
-    if len(plans) < len(sums):
-        return None
-    return Program(plans, clear=_covered(sums) < _elements(layer, name, batch))
+    bound = min((workspace_bound(item, number) for item in sums), default=0)
+    select = tuned.choose if algorithm is None else choose
+    program = Program((), clear=True)
+    # Plans that fit one by one may be too much together, for they share their memory.
+    for allowed in (bound, bound // 2):
+        found = [select(item, number, target, algorithm, allowed) for item in sums]
+        plans = tuple(plan for plan in found if plan is not None)
+        if len(plans) < len(sums):
+            return None
+        program = Program(plans, clear=_covered(sums) < _elements(layer, name, batch), bound=bound)
+        if program.workspace(WORKERS) <= bound:
+            return program
+    check_workspace(program.workspace(WORKERS), str(layer))
+    return program
 
 
 def _covered(sums: tuple[Contraction, ...]) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from convgrad.errors import ConvgradError
+from convgrad.kernels.hierarchy import cache_sizes
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,9 @@ class Target:
         name: how the user names it in CONVGRAD_TARGET.
         vector_bytes: width of one vector register.
         registers: how many of them there are.
-        l1: bytes of first-level data cache of one core.
-        l2: bytes of second-level cache of one core.
+        l1: bytes of first-level data cache of one core; in the table, where the machine does not
+            say.
+        l2: bytes of second-level cache of one core; the same.
         processor: the processor's name for LLVM; "host" means the one at hand.
         pause: the LLVM call that tells the core it is waiting.
     """
@@ -62,9 +64,9 @@ def host_target(wish: str | None = None) -> Target | None:
     Returns: None where the processor is none of them; the reference answers then.
     """
     wish = wish or os.environ.get("CONVGRAD_TARGET", "")
-    runs = [name for name in TARGETS if _is_supported(name)]
+    runs = [name for name in TARGETS if is_supported(name)]
     if not wish:
-        return TARGETS[runs[0]] if runs else None
+        return _here(TARGETS[runs[0]]) if runs else None
     if wish not in runs:
         raise ConvgradError(
             "this processor cannot run the target",
@@ -72,10 +74,17 @@ def host_target(wish: str | None = None) -> Target | None:
             expected=", ".join(runs) or "no target: the NumPy reference only",
             mend="unset CONVGRAD_TARGET",
         )
-    return TARGETS[wish]
+    return _here(TARGETS[wish])
 
 
-def _is_supported(name: str) -> bool:
+def _here(target: Target) -> Target:
+    """The target with the caches of the processor at hand."""
+    l1, l2 = cache_sizes()
+    return replace(target, l1=l1 or target.l1, l2=l2 or target.l2)
+
+
+def is_supported(name: str) -> bool:
+    """Whether the processor at hand runs a target's code."""
     machine = platform.machine().lower()
     if name == "neon":
         return machine in {"aarch64", "arm64"}

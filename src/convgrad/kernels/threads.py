@@ -49,7 +49,11 @@ def _entry_points(pause: str) -> tuple[Callable[..., None], Callable[..., None]]
 
 
 class Pool:
-    """Parked threads, and the words they watch."""
+    """Parked threads, and the words they watch.
+
+    Attributes:
+        threads: how many take part, the caller's included.
+    """
 
     def __init__(self, threads: int, pause: str) -> None:
         self._work, self._run = _entry_points(pause)
@@ -60,6 +64,7 @@ class Pool:
         self._semaphore = ctypes.create_string_buffer(_SEMAPHORE_BYTES)
         self._gate = ctypes.addressof(self._semaphore)
         self._workers: list[threading.Thread] = []
+        self.threads = 1
         library = _library()
         if library is None or threads <= 1:
             return
@@ -73,15 +78,11 @@ class Pool:
             )
             worker.start()
             self._workers.append(worker)
-
-    @property
-    def threads(self) -> int:
-        """How many threads take part, the caller's included."""
-        return len(self._workers) + 1
+        self.threads = threads
 
     def run(self, steps: int, count: int, arguments: int, *, serial: bool = False) -> None:
         """Run a program of steps; returns when all is done."""
-        workers = 0 if serial else len(self._workers)
+        workers = 0 if serial else self.threads - 1
         self._run(self._at, self._gate, workers, steps, count, arguments)
 
     def stop(self) -> None:

@@ -24,6 +24,8 @@ class Tile:
         reads: where the taps of the last two axes read, from the lowest on. Code that shares
             loads between lines must know which taps of which lines coincide.
         steps: positions from one output to the next on these axes.
+        stretches: the positions of the tile, first and last + 1, that a tap reads inside the
+            array, where it does not read them all. Code that leaves absent terms out must know.
     """
 
     number: str
@@ -33,6 +35,7 @@ class Tile:
     lines: int = 1
     reads: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     steps: tuple[int, int] = (1, 1)
+    stretches: tuple[tuple[int, int], ...] = ()
 
     def __str__(self) -> str:
         lines = f"{self.lines} lines x " if self.reads[0] else ""

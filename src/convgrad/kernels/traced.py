@@ -327,7 +327,7 @@ def traced_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
             "factor_row": c.factor.step(c.rows[0].name),
             "out_group": c.output.step("g"),
             "out_row": c.output.step(c.rows[0].name),
-            "out_channel": c.output.step("c"),
+            "out_channel": c.output.step(c.channel),
             "out_tall": c.output.step(taps[0]) if taps[0] else 0,
             "out_wide": c.output.step(taps[1]) if taps[1] else 0,
             "out_origin": c.output.origin,

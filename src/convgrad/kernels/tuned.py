@@ -10,6 +10,7 @@ from convgrad.kernels import cache as store
 from convgrad.kernels import llvm
 from convgrad.kernels.algorithms import candidates
 from convgrad.kernels.algorithms import choose as choose_predicted
+from convgrad.kernels.plan import WORKERS
 
 if TYPE_CHECKING:
     from convgrad.kernels.contraction import Contraction
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def _entry(contraction: Contraction, number: str, target: Target) -> str:
-    return "tuned-" + store.entry_name(llvm.version(), target.name, number, repr(contraction))
+    # Which tiles there are to choose from depends on the caches too.
+    facts = llvm.version(), repr(target), number, repr(contraction)
+    return "tuned-" + store.entry_name(*facts)
 
 
 def _shape(tile: Tile) -> list[int]:
@@ -41,16 +44,22 @@ def remember(contraction: Contraction, number: str, target: Target, plan: Plan) 
 
 
 def choose(
-    contraction: Contraction, number: str, target: Target, only: str | None = None
+    contraction: Contraction,
+    number: str,
+    target: Target,
+    only: str | None = None,
+    bound: int | None = None,
 ) -> Plan | None:
-    """The measured plan of a sum, or the one with the fewest predicted cycles."""
+    """The measured plan of a sum if it fits, or the one with the fewest predicted cycles."""
     if only is None and _any_tuned():
         data = store.read(_entry(contraction, number, target))
         if data is not None:
             name, *shape = json.loads(data)
-            return next(
+            measured = next(
                 plan
                 for plan in candidates(contraction, number, target, name)
                 if shape == _shape(plan.kernel.tile)
             )
-    return choose_predicted(contraction, number, target, only)
+            if bound is None or measured.workspace(WORKERS) <= bound:
+                return measured
+    return choose_predicted(contraction, number, target, only, bound)

@@ -12,7 +12,8 @@ from convgrad.kernels.algorithms import candidates
 from convgrad.kernels.bound import Bound
 from convgrad.kernels.entry import forget
 from convgrad.kernels.layers import contractions
-from convgrad.kernels.plan import Program
+from convgrad.kernels.memory import workspace_bound
+from convgrad.kernels.plan import WORKERS, Program
 from convgrad.kernels.target import host_target
 from convgrad.kernels.tuned import remember
 
@@ -61,7 +62,9 @@ def tune(
         return ()
     trials: list[Trial] = []
     for item in contractions(layer, batch, name):
-        promising = sorted(candidates(item, number, target), key=lambda plan: plan.cycles)
+        bound = workspace_bound(item, number)
+        fitting = (p for p in candidates(item, number, target) if p.workspace(WORKERS) <= bound)
+        promising = sorted(fitting, key=lambda plan: plan.cycles)
         measured = sorted(
             (measure(plan, item, number, target) for plan in promising[:most]),
             key=lambda trial: trial.seconds,

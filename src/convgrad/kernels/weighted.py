@@ -38,6 +38,7 @@ from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, blocks
 from convgrad.kernels.record import FACTOR, FLAG, Fields, Record, argument
 from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
 from convgrad.kernels.tile import Tile
+from convgrad.kernels.turn import emit_turn
 from convgrad.kernels.window import Stage, outer_sum, runs, window_axes
 
 if TYPE_CHECKING:
@@ -77,71 +78,6 @@ WEIGHTED = Fields(
         "checked",
     )
 )
-
-
-def emit_transpose(code: Code, vectors: list[Value]) -> list[Value]:
-    """A square of numbers transposed in registers: halves of ever smaller squares exchanged."""
-    lanes, vectors = len(vectors), list(vectors)
-    distance = lanes // 2
-    while distance:
-        low = [lane if not lane & distance else lanes + lane - distance for lane in range(lanes)]
-        high = [lane + distance if not lane & distance else lanes + lane for lane in range(lanes)]
-        for first in range(lanes):
-            if not first & distance:
-                a, b = vectors[first], vectors[first + distance]
-                vectors[first] = code.shuffle(a, b, low)
-                vectors[first + distance] = code.shuffle(a, b, high)
-        distance //= 2
-    return vectors
-
-
-def emit_turn(module: Module, number: Number, tile: Tile) -> Code:
-    """turn(to, from, row, rows, count, flag): to[j][r] = from[r*row + j], j < count, r < width.
-
-    Rows from `rows` on are zero. A number that is not finite raises the flag.
-    """
-    code = module.function(
-        "turn",
-        (number.name, "to"),
-        (number.name, "from"),
-        (INTEGER, "row"),
-        (INTEGER, "rows"),
-        (INTEGER, "count"),
-        (TABLE, "flag"),
-    )
-    lanes, kind = tile.lanes, number.vector(tile.lanes)
-    source, target, row = code.pointer("from"), code.pointer("to"), code.integer("row")
-    zero = code.zero(kind)
-    check = code.variable(kind, zero)
-    square = [code.variable(kind, zero) for _ in range(lanes)]
-    with (
-        code.loop(0, code.integer("count"), lanes) as j,
-        code.loop(0, tile.vectors) as vector,
-    ):
-        left = code.integer("count") - j
-        mask = code.lanes_between(0, left, lanes)
-        rows = code.integer("rows") - vector * lanes
-        begin = source.at(vector * lanes * row + j)
-        whole = (left >= lanes) & (rows >= lanes)
-        with code.when(whole):
-            for lane in range(lanes):
-                square[lane].set(begin.vector(lanes, row * lane))
-        with code.unless(whole):
-            for lane in range(lanes):
-                square[lane].set(zero)
-                with code.when(rows > lane):
-                    square[lane].set(begin.masked(lanes, mask, row * lane))
-        vectors = [variable.get() for variable in square]
-        for value in vectors:
-            check.set(code.fma(value, zero, check.get()))
-        # Vectors beyond the count land on positions written later, or on room to spare.
-        for lane, value in enumerate(emit_transpose(code, vectors)):
-            target.store(value, (j + lane) * tile.width + vector * lanes)
-    total = code.total(check.get())
-    spoiled = code.define("i1", f"fcmp uno {number.name} {total.text}, 0.0")
-    with code.when(spoiled):
-        code.pointer("flag").store(code.lift(1))
-    return code
 
 
 def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
@@ -421,7 +357,7 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
         "factor_piece": c.factor.step(names[pieces.split]),
         "out_group": c.output.step("g"),
         "out_row": c.output.step(c.rows[0].name),
-        "out_channel": c.output.step("c"),
+        "out_channel": c.output.step(c.channel),
         "out_offsets": out_offsets(c, channel_block),
         "scratch_factor": scratch_factor,
         "scratch_tiles": scratch_tiles,
@@ -458,12 +394,12 @@ def axis_name(contraction: Contraction, axis: int, names: frozenset[str]) -> str
 def out_offsets(contraction: Contraction, channels: int) -> NDArray[np.int64]:
     """Where the output's channels and taps lie, the last axis fastest."""
     c = contraction
-    free = {index.name for index in c.free} - {"c"}
+    free = {index.name for index in c.free} - {c.channel}
     taps = [
         name for subscript in c.window.subscripts[3:] for name, _ in subscript.terms if name in free
     ]
     return c.output.origin + outer_sum(
-        np.arange(channels, dtype=np.int64) * c.output.step("c"),
+        np.arange(channels, dtype=np.int64) * c.output.step(c.channel),
         *(np.arange(c.extent(name), dtype=np.int64) * c.output.step(name) for name in taps),
     )
 

@@ -1,0 +1,712 @@
+"""Rowwise: lanes along the rows, positions read where they lie, one number at a time.
+
+    for each group, block of rows, piece of lines (a task)
+      for each block of channels
+        for each panel of rows (lanes here)
+          for each line, block of its positions
+            for each channel and present tap: tile += broadcast window * factor
+            turn the tile, and write it out
+
+Nothing is staged and nothing is gathered, and a stride costs nothing. The taps that a line lacks
+are not in its list; a tap that some positions of a tile lack runs over the others only. So no
+zeros are multiplied, and numbers that are not finite go where the equation lets them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, Variable
+from convgrad.kernels.factor import TABLE, emit_task
+from convgrad.kernels.output import position_names
+from convgrad.kernels.piece import WORKERS, imbalance
+from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
+from convgrad.kernels.record import BIAS, FACTOR, OUTPUT, SHARED, WINDOW, Fields, Record, argument
+from convgrad.kernels.tile import Tile
+from convgrad.kernels.turn import emit_transpose, emit_turn
+from convgrad.kernels.window import WindowAxis, outer_sum, window_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.target import Target
+    from convgrad.kernels.window import Table
+
+ROWWISE = Fields(
+    (
+        "rows",
+        "row_blocks",
+        "row_panels",  # per block, and of a group
+        "group_panels",
+        "channels",
+        "channel_block",
+        "taps",  # of the kernel as it lies in memory
+        "shared_panels",  # packed once for all tasks (1), or by the one task that uses them (0)
+        "panel",  # elements of a packed panel, its bias at the end
+        "panel_bias",
+        "factor_group",
+        "factor_row",
+        "factor_channel",
+        "turns",  # how a panel is packed: copied (0), in one turn (1), one turn a channel (2)
+        "bundles",  # lines that share a tile
+        "piece_bundles",
+        "piece_blocks",
+        "pieces",  # pieces of bundles and of blocks, and how many there are along a line
+        "line_pieces",
+        "line_from",  # per line of a bundle: where it lies in the window, and in the output
+        "line_to",
+        "bundle_class",
+        "bundle_ask",  # what to ask for, as seen from the bundle
+        "blocks",  # of positions along a line
+        "block_from",
+        "block_to",
+        "list_first",  # per class and block: its list of terms
+        "term_from",
+        "term_factor",
+        "term_stretch",  # 0 for all positions, else which of the tile's stretches
+        "window_group",
+        "window_channel",
+        "out_group",
+        "out_row",
+        "out_step",
+        "slots",  # 1 where tiles are kept between blocks of channels
+    )
+)
+MOST_STRETCHES = 8
+"""More would make the code long; layers that need them are left to `packed`."""
+BYTE = 0.03
+"""Cycles for a byte that a task reads anew, or that goes through memory."""
+PACK = 0.8
+"""Cycles for a number of the factor that is packed."""
+
+
+def emit_sum(module: Module, number: Number, tile: Tile) -> Code:
+    """sum(channels, plane, step, from, from_step, to, window, lines, factor, terms, ..., ask).
+
+    to[l][p][v] = from[p*from_step + v] + sum over channels c and terms t of
+    window[lines[l] + places[t] + c*plane + p*steps[1]] * factor[c*step + factors[t] + v].
+    """
+    code = module.function(
+        "sum",
+        (INTEGER, "channels"),
+        (INTEGER, "plane"),
+        (INTEGER, "step"),
+        (number.name, "from"),
+        (INTEGER, "from_step"),
+        (number.name, "to"),
+        (number.name, "window"),
+        (TABLE, "lines"),
+        (number.name, "factor"),
+        (TABLE, "places"),
+        (TABLE, "factors"),
+        (TABLE, "stretches"),
+        (INTEGER, "terms"),
+        (INTEGER, "ask"),
+    )
+    lanes, kind = tile.lanes, number.vector(tile.lanes)
+    begin, from_step = code.pointer("from"), code.integer("from_step")
+    sums = {
+        (line, p, v): code.variable(
+            kind, begin.at(from_step * (line * tile.rows + p)).vector(lanes, v * lanes)
+        )
+        for line in range(tile.lines)
+        for p in range(tile.rows)
+        for v in range(tile.vectors)
+    }
+    at = [code.pointer("window").at(code.pointer("lines").load(line)) for line in range(tile.lines)]
+    with code.loop(0, code.integer("channels")) as c:
+        plane = [pointer.at(c * code.integer("plane")) for pointer in at]
+        factor = code.pointer("factor").at(c * code.integer("step"))
+        for pointer in plane:
+            ahead = pointer.at(code.integer("ask"))
+            ahead.prefetch()
+            ahead.prefetch((tile.rows - 1) * tile.steps[1])
+        with code.loop(0, code.integer("terms")) as t:
+            place = code.pointer("places").load(t)
+            window = [pointer.at(place) for pointer in plane]
+            panel = factor.at(code.pointer("factors").load(t))
+            _emit_term(code, tile, sums, window, panel, code.pointer("stretches").load(t))
+    for cell, total in enumerate(sums.values()):
+        code.pointer("to").store(total.get(), cell * lanes)
+    return code
+
+
+def _emit_term(
+    code: Code,
+    tile: Tile,
+    sums: dict[tuple[int, int, int], Variable],
+    window: list[Pointer],
+    panel: Pointer,
+    stretch: Value,
+) -> None:
+    """One term for the positions that have it."""
+
+    def multiply(first: int, last: int) -> None:
+        across = [panel.vector(tile.lanes, v * tile.lanes) for v in range(tile.vectors)]
+        for line, pointer in enumerate(window):
+            for p in range(first, last):
+                down = code.splat(pointer.load(p * tile.steps[1]), tile.lanes)
+                for v, value in enumerate(across):
+                    total = sums[line, p, v]
+                    total.set(code.fma(down, value, total.get()))
+
+    if not tile.stretches:
+        multiply(0, tile.rows)
+        return
+    with code.when(stretch.equals(0)):
+        multiply(0, tile.rows)
+    with code.unless(stretch.equals(0)):
+        for which, (first, last) in enumerate(tile.stretches, 1):
+            with code.when(stretch.equals(which)):
+                multiply(first, last)
+
+
+def emit_write(module: Module, number: Number, tile: Tile) -> Code:
+    """write(tile, to, row, rows, step): to[r*row + step*p] = tile[p][r], for r < rows."""
+    code = module.function(
+        "write",
+        (number.name, "tile"),
+        (number.name, "to"),
+        (INTEGER, "row"),
+        (INTEGER, "rows"),
+        (INTEGER, "step"),
+    )
+    lanes, zero = tile.lanes, code.zero(number.vector(tile.lanes))
+    row, step = code.integer("row"), code.integer("step")
+    spill = code.array(number.name, lanes * lanes)
+    with code.loop(0, tile.vectors) as v:
+        source = code.pointer("tile").at(v * lanes)
+        rows = (code.integer("rows") - v * lanes).maximum(0).minimum(lanes)
+        for first in range(0, tile.rows, lanes):
+            count = min(tile.rows - first, lanes)
+            square = [source.vector(lanes, (first + p) * tile.width) for p in range(count)]
+            turned = emit_transpose(code, [*square, *[zero] * (lanes - count)])
+            to = code.pointer("to").at(v * lanes * row + step * first)
+            mask = code.lanes_between(0, count, lanes)
+            whole = rows.equals(lanes) & step.equals(1)
+            with code.when(whole):
+                for r, value in enumerate(turned):
+                    to.at(row * r).store_masked(value, lanes, mask)
+            with code.unless(whole):
+                for r, value in enumerate(turned):
+                    spill.store(value, r * lanes)
+                with code.loop(0, rows) as r:
+                    ends = to.at(row * r), spill.at(r * lanes)
+                    _emit_row(code, tile, ends, count, step)
+    return code
+
+
+def _emit_row(
+    code: Code, tile: Tile, ends: tuple[Pointer, Pointer], count: int, step: Value
+) -> None:
+    """A row of a turned tile: to every output, every second or every further one."""
+    (to, source), lanes = ends, tile.lanes
+    value = source.vector(lanes)
+    with code.when(step.equals(1)):
+        to.store_masked(value, lanes, code.lanes_between(0, count, lanes))
+    with code.when(step.equals(2)):
+        for half in (0, lanes):
+            spread = code.shuffle(value, value, [(j + half) // 2 for j in range(lanes)])
+            mask = code.lanes_between(0, count * 2 - half, lanes) & code.alternate(lanes)
+            to.store_masked(spread, lanes, mask, half)
+    with code.when(step > 2), code.loop(0, count) as j:
+        to.store(source.load(j), j * step)
+
+
+def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
+    """pack(record, arguments, to, bias, group, panel, channel, channels): rows of some channels.
+
+    to[channel][tap][row], taps in the order of memory, so that the phases of a gradient differ in
+    their lists only.
+    """
+    turn = emit_turn(module, number, tile)
+    code = module.function(
+        "pack",
+        (TABLE, "record"),
+        (TABLE, "arguments"),
+        (number.name, "to"),
+        (number.name, "bias"),
+        (INTEGER, "group"),
+        (INTEGER, "panel"),
+        (INTEGER, "channel"),
+        (INTEGER, "channels"),
+    )
+    record = Record(ROWWISE, code.pointer("record"))
+    arguments, group, to = code.pointer("arguments"), code.integer("group"), code.pointer("to")
+    first, channels = code.integer("panel") * tile.width, code.integer("channels")
+    rows = (record["rows"] - first).minimum(tile.width)
+    source = argument(code, arguments, FACTOR, number.name).at(
+        group * record["factor_group"]
+        + first * record["factor_row"]
+        + code.integer("channel") * record["factor_channel"]
+    )
+    taps, how, ignored = record["taps"], record["turns"], code.array(INTEGER, 1)
+    with code.when(how.equals(0)), code.loop(0, channels) as c:
+        for v in range(0, tile.width, tile.lanes):
+            mask = code.lanes_between(0, rows - v, tile.lanes)
+            value = source.at(c * record["factor_channel"]).masked(tile.lanes, mask, v)
+            to.at(c * tile.width).store(value, v)
+    row = record["factor_row"]
+    with code.when(how.equals(1)):
+        code.run(turn, to, source, row, rows, channels * taps, ignored)
+    with code.when(how.equals(2)), code.loop(0, channels) as c:
+        ends = to.at(c * taps * tile.width), source.at(c * record["factor_channel"])
+        code.run(turn, *ends, row, rows, taps, ignored)
+    given, bias = argument(code, arguments, BIAS, number.name), code.pointer("bias")
+    present = code.define("i1", f"icmp ne i64 {arguments.load(BIAS).text}, 0")
+    with code.loop(0, tile.width, tile.lanes) as v:
+        bias.store(code.zero(number.vector(tile.lanes)), v)
+    with code.when(present), code.loop(0, rows) as r:
+        bias.store(given.load(group * record["rows"] + first + r), r)
+    return code
+
+
+def emit_panel(module: Module, number: Number, pack: Code) -> None:
+    """panel(record, arguments, scratch, task): pack one panel to the shared workspace."""
+    code = emit_task(module, "panel", number)
+    record = Record(ROWWISE, code.pointer("record"))
+    arguments, task = code.pointer("arguments"), code.integer("task")
+    to = argument(code, arguments, SHARED, number.name).at(task * record["panel"])
+    bias, panels = to.at(record["panel_bias"]), record["group_panels"]
+    at = task // panels, task % panels
+    code.run(pack, record.base, arguments, to, bias, *at, 0, record["channels"])
+
+
+def rowwise_text(tile: Tile) -> str:
+    """The nest of this file's title."""
+    module, number = Module(), tile.element
+    add = emit_sum(module, number, tile)
+    write = emit_write(module, number, tile)
+    pack = emit_pack_rows(module, number, tile)
+    emit_panel(module, number, pack)
+    code = emit_task(module, "rowwise", number)
+    record = Record(ROWWISE, code.pointer("record"))
+    arguments, scratch = code.pointer("arguments"), code.pointer("scratch")
+    rest, piece = code.integer("task") // record["pieces"], code.integer("task") % record["pieces"]
+    group, row_block = rest // record["row_blocks"], rest % record["row_blocks"]
+    first_bundle = piece // record["line_pieces"] * record["piece_bundles"]
+    first_block = piece % record["line_pieces"] * record["piece_blocks"]
+    piece_blocks = (record["blocks"] - first_block).minimum(record["piece_blocks"])
+    bundles = (record["bundles"] - first_bundle).minimum(record["piece_bundles"])
+    first_panel = row_block * record["row_panels"]
+    panels = (record["group_panels"] - first_panel).minimum(record["row_panels"])
+    shared = argument(code, arguments, SHARED, number.name)
+    window = argument(code, arguments, WINDOW, number.name).at(group * record["window_group"])
+    output = argument(code, arguments, OUTPUT, number.name).at(group * record["out_group"])
+    step, is_shared = record["taps"] * tile.width, record["shared_panels"] > 0
+    tiles = scratch.at(code.select(is_shared, code.lift(0), record["panel"]))
+    with (
+        code.loop(0, record["channels"], record["channel_block"]) as channel,
+        code.loop(0, panels) as at,
+    ):
+        channels = (record["channels"] - channel).minimum(record["channel_block"])
+        panel = first_panel + at
+        with code.unless(is_shared):
+            bias = scratch.at(record["panel_bias"])
+            place = group, panel, channel, channels
+            code.run(pack, record.base, arguments, scratch, bias, *place)
+        packed = shared.at((group * record["group_panels"] + panel) * record["panel"])
+        factor = code.choose(is_shared, packed.at(channel * step), scratch)
+        bias = code.choose(is_shared, packed, scratch).at(record["panel_bias"])
+        _emit_lines(
+            code,
+            record,
+            tile,
+            (add, write),
+            (factor, bias, tiles, window.at(channel * record["window_channel"]), output),
+            (channel, channels, at, panel),
+            (first_bundle, bundles, first_block, piece_blocks),
+        )
+    return str(module)
+
+
+def _emit_lines(
+    code: Code,
+    record: Record,
+    tile: Tile,
+    functions: tuple[Code, Code],
+    arrays: tuple[Pointer, Pointer, Pointer, Pointer, Pointer],
+    channel_block: tuple[Value, Value, Value, Value],
+    piece: tuple[Value, Value, Value, Value],
+) -> None:
+    """A panel of rows and a block of channels: all lines of a piece, all blocks of positions."""
+    (add, write), (factor, bias, tiles, window, output) = functions, arrays
+    channel, channels, at, panel = channel_block
+    first_bundle, bundles, first_block, piece_blocks = piece
+    cells = tile.lines * tile.rows * tile.width
+    with code.loop(0, bundles) as nth, code.loop(0, piece_blocks) as nth_block:
+        block, bundle = first_block + nth_block, first_bundle + nth
+        terms = record.table("list_first").at(
+            record.table("bundle_class").load(bundle) * record["blocks"] + block
+        )
+        first = terms.load()
+        slot = ((at * bundles + nth) * piece_blocks + nth_block) * record["slots"]
+        kept, is_first = tiles.at(slot * cells), channel.equals(0)
+        code.run(
+            add,
+            channels,
+            record["window_channel"],
+            record["taps"] * tile.width,
+            code.choose(is_first, bias, kept),
+            code.select(is_first, code.lift(0), code.lift(tile.width)),
+            kept,
+            window.at(record.table("block_from").load(block)),
+            record.table("line_from").at(bundle * tile.lines),
+            factor,
+            record.table("term_from").at(first),
+            record.table("term_factor").at(first),
+            record.table("term_stretch").at(first),
+            terms.load(1) - first,
+            record.table("bundle_ask").load(bundle),
+        )
+        with code.when((channel + channels).equals(record["channels"])):
+            row = panel * tile.width
+            to = output.at(row * record["out_row"] + record.table("block_to").load(block))
+            for line in range(tile.lines):
+                code.run(
+                    write,
+                    kept.at(line * tile.rows * tile.width),
+                    to.at(record.table("line_to").load(bundle * tile.lines + line)),
+                    record["out_row"],
+                    record["rows"] - row,
+                    record["out_step"],
+                )
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The positions of a sum as lines, and the taps that they have.
+
+    Attributes:
+        axes: the spatial axes.
+        window: elements from one position of the array to the next, per axis.
+        output: elements from one output to the next, per axis.
+    """
+
+    axes: tuple[WindowAxis, ...]
+    window: tuple[int, ...]
+    output: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        """Positions of a line."""
+        return self.axes[-1].positions
+
+    def stretch(self, first: int, tap: int, count: int) -> tuple[int, int]:
+        """Which of so many positions from `first` on have a tap: a range, (0, 0) if none."""
+        present = np.flatnonzero(self.axes[-1].present[first : first + count, tap])
+        return (int(present[0]), int(present[-1]) + 1) if present.size else (0, 0)
+
+    def firsts(self, count: int) -> list[int]:
+        """Where blocks of so many positions begin; the last one overlaps its neighbour."""
+        return [min(first, self.length - count) for first in range(0, self.length, count)]
+
+    def stretches(self, count: int) -> tuple[tuple[int, int], ...]:
+        """The stretches of blocks of so many positions, but for the whole and the empty one."""
+        found = {
+            self.stretch(first, tap, count)
+            for first in self.firsts(count)
+            for tap in range(self.axes[-1].taps)
+        }
+        return tuple(sorted(found - {(0, count), (0, 0)}))
+
+
+def lines_of(c: Contraction) -> Lines:
+    """The lines of a sum."""
+    names = position_names(c)
+    axes = window_axes(c, frozenset(index.name for index in c.free))
+    window, output = c.window.strides[3:], tuple(c.output.step(name) for name in names)
+    return Lines(axes, window, output)
+
+
+def _is_rowwise(c: Contraction, lanes: int) -> bool:
+    """Whether the sum has one index of rows, enough of them, and images outside."""
+    return (
+        len(c.rows) == 1
+        and c.rows[0].extent > lanes // 4
+        and bool(c.free)
+        and c.output.subscripts[0].terms == (("n", 1),)
+    )
+
+
+def rowwise_tiles(contraction: Contraction, number: str, target: Target) -> tuple[Tile, ...]:
+    """Tiles that cut the lines at hand evenly; of several lines where these are short."""
+    c = contraction
+    lanes = target.lanes(Tile(number, 1, 1, 1).element.bits)
+    if not _is_rowwise(c, lanes):
+        return ()
+    lines = lines_of(c)
+    count = c.window.shape[0] * prod(axis.positions for axis in lines.axes[:-1])
+    tiles: list[Tile] = []
+    for vectors in range(1, min(-(-c.rows[0].extent // lanes), 4) + 1):
+        room = (target.registers - 1 - vectors) // vectors
+        rows = blocks(lines.length, room)
+        stretches = lines.stretches(rows)
+        if len(stretches) <= MOST_STRETCHES:
+            several = min(room // rows, 4, count)
+            steps = (1, lines.axes[-1].step)
+            tiles.append(
+                Tile(number, lanes, rows, vectors, several, steps=steps, stretches=stretches)
+            )
+    return tuple(tiles)
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """Lines with the same taps, in bundles that share a tile.
+
+    Attributes:
+        first: per line, where it lies in the window.
+        to: and in the output.
+        kind: per bundle, its class.
+        classes: per class, which taps of all axes but the last it has.
+    """
+
+    first: Table
+    to: Table
+    kind: Table
+    classes: np.ndarray
+
+
+def _bundles(c: Contraction, lines: Lines, size: int) -> Bundles:
+    """Lines in their order, each waiting for others of its class."""
+    outer = lines.axes[:-1]
+    images = np.arange(c.window.shape[0], dtype=np.int64)
+    first, to = images * c.window.strides[0], images * c.output.step("n")
+    masks = np.ones((1, 1), bool)
+    for axis, read, write in zip(outer, lines.window, lines.output, strict=False):
+        at = np.arange(axis.positions, dtype=np.int64)
+        first = outer_sum(first, (at * axis.step + axis.start) * read)
+        to = outer_sum(to, at * write)
+        masks = np.einsum("pt,qu->pqtu", masks, axis.present)
+        masks = masks.reshape(masks.shape[0] * masks.shape[1], -1)
+    classes, number = np.unique(masks, axis=0, return_inverse=True)
+    number = np.tile(number.ravel(), images.size)
+    waiting: dict[int, list[int]] = {}
+    order: list[int] = []
+    for line, kind in enumerate(number.tolist()):
+        bundle = waiting.setdefault(kind, [])
+        bundle.append(line)
+        if len(bundle) == size:
+            order += waiting.pop(kind)
+    for bundle in waiting.values():  # the last line once more where one is wanting
+        order += (bundle + bundle[-1:] * size)[:size]
+    chosen = np.array(order, np.int64)
+    return Bundles(
+        first[chosen] + lines.axes[-1].start * lines.window[-1],
+        to[chosen] + c.output.origin,
+        number[chosen[::size]],
+        classes,
+    )
+
+
+def _lists(
+    c: Contraction, lines: Lines, tile: Tile, classes: np.ndarray
+) -> tuple[Table, Table, Table, Table]:
+    """Per class and block: the first term; per term: window, factor and stretch."""
+    last = lines.axes[-1]
+    steps = [axis.tap * read for axis, read in zip(lines.axes, lines.window, strict=True)]
+    window = outer_sum(*(np.arange(a.taps) * s for a, s in zip(lines.axes, steps, strict=True)))
+    factor = c.factor.origin + _tap_offsets(c)
+    which = {stretch: at for at, stretch in enumerate(((0, tile.rows), *tile.stretches))}
+    first, terms = [0], list[tuple[int, int]]()
+    for mask in classes:
+        for begin in lines.firsts(tile.rows):
+            found = [lines.stretch(begin, tap, tile.rows) for tap in range(last.taps)]
+            terms += [
+                (outer * last.taps + tap, which[stretch])
+                for outer in np.flatnonzero(mask).tolist()
+                for tap, stretch in enumerate(found)
+                if stretch != (0, 0)
+            ]
+            first.append(len(terms))
+    taps, stretches = np.array(terms or [(0, 0)], np.int64).T
+    return np.array(first, np.int64), window[taps], factor[taps] * tile.width, stretches
+
+
+def _tap_offsets(c: Contraction) -> Table:
+    """Where the taps lie in the factor, last axis fastest."""
+    free = {index.name for index in c.free}
+    names = [
+        next((name for name, _ in subscript.terms if name not in free), "")
+        for subscript in c.window.subscripts[3:]
+    ]
+    return outer_sum(*(np.arange(c.extent(name)) * c.factor.step(name) for name in names if name))
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """How a rowwise sum is cut.
+
+    Attributes:
+        channels: of a block.
+        panels: of rows, in a task.
+        bundles: of lines, in a task.
+        blocks: of positions along a line, in a task.
+        cycles: predicted.
+    """
+
+    channels: int
+    panels: int
+    bundles: int
+    blocks: int
+    cycles: float
+
+
+def _blockings(
+    c: Contraction, tile: Tile, target: Target, counts: tuple[int, int], work: float
+) -> Iterator[Blocking]:
+    """The cuts worth considering, for so many bundles and blocks, and work in cycles.
+
+    The window of a task is read once for every panel of rows, so it should stay in the
+    second-level cache; so should the tiles that are kept between blocks of channels.
+    """
+    size, groups, channels = tile.element.bytes, *c.window.shape[1:3]
+    bundles, along = counts
+    taps, panels = prod(c.factor.shape[3:]), -(-c.rows[0].extent // tile.width)
+    block = blocks(channels, max(target.l2 // 3 // (taps * tile.width * size), 16))
+    plane = prod(c.window.shape[3:]) * c.window.shape[0] * size
+    cell = tile.lines * tile.rows * tile.width * size
+    factor = groups * panels * tile.width * taps * channels * size
+    rows = {blocks(panels, -(-panels // share)) for share in (1, 2, 4, 8, 16)}
+    pieces = {(blocks(bundles, -(-bundles // 2**share)), along) for share in range(12)}
+    pieces |= {(1, blocks(along, -(-along // 2**share))) for share in range(1, 12)}
+    for row_panels, (piece, part) in product(rows, pieces):
+        row_blocks = -(-panels // row_panels)
+        number = -(-bundles // piece) * -(-along // part)
+        tasks = groups * row_blocks * number
+        held = plane * block / number
+        kept = row_panels * piece * part * cell if block < channels else 0
+        crowded = max((held + kept) / (target.l2 / 2), 1.0)
+        again = BYTE * (factor * number + plane * groups * channels * row_blocks)
+        again += factor / size * PACK + (2.0 * BYTE * factor if number > 1 else 0.0)
+        cycles = (work * crowded + again) * imbalance(tasks, WORKERS)
+        yield Blocking(block, row_panels, piece, part, cycles)
+
+
+def _work(c: Contraction, tile: Tile, first: Table, kind: Table) -> float:
+    """Cycles of all tiles for one panel of rows after another, in the unit of `packed`.
+
+    Measured beside `packed`: a term costs 0.93 of what it costs there, and a channel 4, for its
+    plane is another place in memory.
+    """
+    cells = tile.lines * tile.rows * tile.vectors
+    loads = tile.lines * tile.rows + tile.vectors
+    groups, channels = c.window.shape[1:3]
+    panels = -(-c.rows[0].extent // tile.width)
+    counts = np.diff(first).reshape(int(kind.max(initial=0)) + 1, -1)
+    terms, tiles = float(counts.sum(axis=1)[kind].sum()), kind.size * counts.shape[1]
+    each = 0.93 * max(cells, loads, 8.0) + 1.0
+    scattered = 1.0 if c.output.step(position_names(c)[-1]) == 1 else 1.6
+    squares = tile.vectors * tile.lines * -(-tile.rows // tile.lanes)
+    write = 4.0 * tile.lanes * scattered * squares + 6.0 * cells + 40.0
+    return groups * panels * (channels * (terms * each + 4.0 * tiles) + tiles * write)
+
+
+def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
+    """Lanes along the factor's rows; None where positions are summed over."""
+    c, size = contraction, tile.element.bytes
+    if not _is_rowwise(c, tile.lanes):
+        return None
+    lines = lines_of(c)
+    groups, channels = c.window.shape[1:3]
+    rows, taps = c.rows[0].extent, prod(c.factor.shape[3:])
+    found = _bundles(c, lines, tile.lines)
+    first, term_from, term_factor, term_stretch = _lists(c, lines, tile, found.classes)
+    bundles, panels = found.kind.size, -(-rows // tile.width)
+    work = _work(c, tile, first, found.kind)
+    begins = np.array(lines.firsts(tile.rows), np.int64)
+    counts = bundles, begins.size
+    best = min(_blockings(c, tile, target, counts, work), key=lambda one: one.cycles)
+    channel = next(name for name, _ in c.window.subscripts[2].terms)
+    row, along = c.factor.step(c.rows[0].name), c.factor.step(channel)
+    turns = 0 if row == 1 and taps == 1 else 1 if along == taps else 2
+    row_blocks, line_pieces = -(-panels // best.panels), -(-begins.size // best.blocks)
+    pieces = -(-bundles // best.bundles) * line_pieces
+    is_shared = pieces > 1
+    packed = ((channels if is_shared else best.channels) * taps + tile.lanes) * tile.width
+    panel = packed + tile.width
+    reach = sum(
+        (axis.taps - 1) * axis.tap * read
+        for axis, read in zip(lines.axes[:-1], lines.window, strict=False)
+    )
+    begin = found.first[:: tile.lines]
+    slots = int(best.channels < channels)
+    kept = (best.panels * best.bundles * best.blocks if slots else 1) * tile.lines * tile.rows
+    record: dict[str, int | np.ndarray] = {
+        "rows": rows,
+        "row_blocks": row_blocks,
+        "row_panels": best.panels,
+        "group_panels": panels,
+        "channels": channels,
+        "channel_block": best.channels,
+        "taps": taps,
+        "shared_panels": int(is_shared),
+        "panel": panel,
+        "panel_bias": packed,
+        "factor_group": c.factor.step("g"),
+        "factor_row": row,
+        "factor_channel": along,
+        "turns": turns,
+        "bundles": bundles,
+        "piece_bundles": best.bundles,
+        "piece_blocks": best.blocks,
+        "pieces": pieces,
+        "line_pieces": line_pieces,
+        "line_from": found.first,
+        "line_to": found.to,
+        "bundle_class": found.kind,
+        "bundle_ask": np.append(begin[1:] - begin[:-1], 0) + reach,
+        "blocks": begins.size,
+        "block_from": begins * (lines.axes[-1].step * lines.window[-1]),
+        "block_to": begins * lines.output[-1],
+        "list_first": first,
+        "term_from": term_from,
+        "term_factor": term_factor,
+        "term_stretch": term_stretch,
+        "window_group": c.window.strides[1],
+        "window_channel": c.window.strides[2],
+        "out_group": c.output.step("g"),
+        "out_row": c.output.step(c.rows[0].name),
+        "out_step": lines.output[-1],
+        "slots": slots,
+    }
+    return Plan(
+        sum=c,
+        kernel=Kernel("rowwise", tile),
+        loops=(
+            Loop("group", groups, how="parallel"),
+            Loop("row block", row_blocks, how="parallel"),
+            Loop("piece", pieces, how=f"parallel; {best.bundles * tile.lines} lines"),
+            Loop("channel", channels, best.channels),
+            Loop("row", min(best.panels * tile.width, rows), tile.width),
+            Loop("line", best.bundles * tile.lines, tile.lines),
+            Loop("position", min(best.blocks * tile.rows, lines.length), tile.rows, str(tile)),
+            Loop("channel, tap", best.channels * term_from.size // max(first.size - 1, 1)),
+        ),
+        steps=(
+            *((Step("panel", groups * panels),) if is_shared else ()),
+            Step("rowwise", groups * row_blocks * pieces),
+        ),
+        fields=ROWWISE,
+        record=record,
+        shared=groups * panels * panel * size if is_shared else 0,
+        scratch=(kept * tile.width + (0 if is_shared else panel)) * size,
+        cycles=best.cycles,
+    )
+
+
+ROWWISE_ALGORITHM = Algorithm(
+    name="rowwise",
+    summary="many rows: lanes along them, the window read in place number by number",
+    functions=("panel", "rowwise"),
+    text=rowwise_text,
+    tiles=rowwise_tiles,
+    plan=rowwise_plan,
+)
