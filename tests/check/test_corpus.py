@@ -12,8 +12,22 @@ import pytest
 from convgrad.check.checker import check_file
 from convgrad.check.report import BAD, FileReport
 
-CORPUS = Path(__file__).parent / "corpus"
-LABELS = tomllib.loads((CORPUS / "labels.toml").read_text())
+HERE = Path(__file__).parent
+CORPUS = HERE / "corpus"
+
+
+def labels_of(folder):
+    """The labels of a folder, by the paths of its files."""
+    found = tomllib.loads((HERE / folder / "labels.toml").read_text())
+    return {HERE / folder / name: label | {"folder": folder} for name, label in found.items()}
+
+
+LABELS = {
+    path: label
+    for folder in ("corpus", "public")
+    for path, label in labels_of(folder).items()
+    if label["call"] != "volumes"  # three axes are not judged: tests/check/test_kinds.py
+}
 PASSES = ("forward", "dx", "dw", "db")
 HABITS = {"divided-by-batch"}  # reported as conventions, not as mistakes
 
@@ -50,17 +64,21 @@ class Checked:
 @pytest.fixture(scope="module")
 def corpus():
     """Every file of the corpus, checked two at a time: the work is done in child processes."""
-    names = sorted(LABELS)
+    paths = sorted(LABELS)
     with ThreadPoolExecutor(2) as pool:
-        reports = list(pool.map(lambda name: check_file(CORPUS / name), names))
-    return [Checked(n, LABELS[n], r) for n, r in zip(names, reports, strict=True)]
+        reports = list(pool.map(check_file, paths))
+    return [Checked(p.name, LABELS[p], r) for p, r in zip(paths, reports, strict=True)]
 
 
-PARTS = pytest.mark.parametrize("held_out", [False, True], ids=["seen", "held out"])
+PARTS = pytest.mark.parametrize("which", ["seen", "held out", "public"])
 
 
-def part(corpus, held_out):
-    return [c for c in corpus if c.label["held_out"] == held_out]
+def part(corpus, which):
+    """A part of the files; `public` was written in the style of public code, and later."""
+    if which == "public":
+        return [c for c in corpus if c.label["folder"] == "public"]
+    own = [c for c in corpus if c.label["folder"] == "corpus"]
+    return [c for c in own if c.label["held_out"] == (which == "held out")]
 
 
 def test_every_file_has_a_verdict(corpus):
@@ -68,39 +86,39 @@ def test_every_file_has_a_verdict(corpus):
 
 
 @PARTS
-def test_no_false_alarm(corpus, held_out):
-    right = [c for c in part(corpus, held_out) if not c.is_wrong]
+def test_no_false_alarm(corpus, which):
+    right = [c for c in part(corpus, which) if not c.is_wrong]
     assert [c.name for c in right if not all(p.is_right for p in c.passes)] == []
 
 
 @PARTS
-def test_every_wrong_file_is_found(corpus, held_out):
-    wrong = [c for c in part(corpus, held_out) if c.is_wrong]
+def test_every_wrong_file_is_found(corpus, which):
+    wrong = [c for c in part(corpus, which) if c.is_wrong]
     assert [c.name for c in wrong if all(p.is_right for p in c.passes)] == []
 
 
 @PARTS
-def test_verdict_of_every_pass(corpus, held_out):
-    wrong = [(c.name, p) for c in part(corpus, held_out) for p in PASSES if not c.agrees(p)]
+def test_verdict_of_every_pass(corpus, which):
+    wrong = [(c.name, p) for c in part(corpus, which) for p in PASSES if not c.agrees(p)]
     assert wrong == []
 
 
 @PARTS
-def test_at_least_95_percent_of_the_mistakes_are_named(corpus, held_out):
-    wrong = [c for c in part(corpus, held_out) if c.is_wrong]
+def test_at_least_95_percent_of_the_mistakes_are_named(corpus, which):
+    wrong = [c for c in part(corpus, which) if c.is_wrong]
     missed = [c.name for c in wrong if c.label["mistake"] not in c.names]
     assert len(missed) <= 0.05 * len(wrong), missed
 
 
 @PARTS
-def test_no_mistake_is_named_that_is_not_there(corpus, held_out):
-    others = [(c.name, c.names - {c.label["mistake"]}) for c in part(corpus, held_out)]
+def test_no_mistake_is_named_that_is_not_there(corpus, which):
+    others = [(c.name, c.names - {c.label["mistake"]}) for c in part(corpus, which)]
     assert [x for x in others if x[1]] == []
 
 
 @PARTS
-def test_the_convention_is_found_in_at_least_90_percent(corpus, held_out):
-    files = part(corpus, held_out)
+def test_the_convention_is_found_in_at_least_90_percent(corpus, which):
+    files = part(corpus, which)
     lost = [c.name for c in files if not all(p.identified for p in c.passes)]
     assert len(lost) <= 0.1 * len(files), lost
 

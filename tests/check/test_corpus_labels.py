@@ -3,63 +3,127 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import sys
 import tomllib
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from . import public_adapters  # noqa: F401
 from .adapters import ADAPTERS
 from .slow_oracle import Layer, passes
 
 CORPUS = Path(__file__).parent / "corpus"
+PUBLIC = Path(__file__).parent / "public"
 LABELS = tomllib.loads((CORPUS / "labels.toml").read_text())
+BOTH = {
+    folder / name: label
+    for folder in (CORPUS, PUBLIC)
+    for name, label in tomllib.loads((folder / "labels.toml").read_text()).items()
+}
 PASSES = ("forward", "dx", "dw", "db")
+
+
+def source_of(path):
+    """The text of a file, or of the cells of a notebook that define something."""
+    if path.suffix == ".py":
+        return path.read_text()
+    cells = ["".join(c["source"]) for c in json.loads(path.read_text())["cells"]]
+    return "\n".join(["import numpy as np"] + [c for c in cells if "\ndef " in f"\n{c}"])
+
+
+class Absent(types.ModuleType):
+    """A module that public code imports and that is not needed here."""
+
+    __all__ = ()
+
+    def __getattr__(self, name):
+        return None
+
+
+@pytest.fixture(autouse=True)
+def absent_modules(monkeypatch):
+    """Imports of what the files do not need to compute."""
+    for name in ("cPickle", "common", "common.functions"):
+        monkeypatch.setitem(sys.modules, name, Absent(name))
 
 
 def load(path):
     """The file as a module; a Python 2 file after the changes that 2to3 would make."""
-    source = path.read_text()
+    source = source_of(path)
     if "xrange" in source:
         source = re.sub(r"print (.*)", r"print(\1)", source).replace("xrange", "range")
-        source = source.replace(") / s + 1", ") // s + 1")
+        source = re.sub(r"\) / (s|self.stride) \+ 1", r") // \1 + 1", source)
     module = types.ModuleType(path.stem)
+    sys.modules[path.stem] = module  # where a dataclass looks for its own module
     exec(compile(source, str(path), "exec"), module.__dict__)
+    del sys.modules[path.stem]
     return module
 
 
-def layers(features):
-    """Layers that a style can express, each stressing something else."""
-    kernel = (3, 2) if "kernel" in features else (3, 3)
+def shared_by(features):
+    """The sizes that every layer of a style has."""
     shared = {
         "batch": 3 if "batch" in features else 1,
         "channels": 2 if {"batch", "channels"} & features else 1,
         "filters": 1 if "one filter" in features else 4,
-        "kernel": kernel,
+        "kernel": (3, 2) if "kernel" in features else (3, 3),
         "flipped": "flipped" in features,
+        "transposed": "transposed" in features,
+        "mode": "wrap" if "wraps" in features else "reflect" if "mirrors" in features else "",
     }
     if "groups" in features:
         shared |= {"channels": 4}
+    if "depthwise" in features:
+        shared |= {"channels": 4, "groups": 4}
+    return shared
+
+
+def on_axes(layer, axes):
+    """The same layer with one axis, or with a third that repeats the last."""
+
+    def fitted(a):
+        return (*a, a[-1])[:axes]
+
+    fields = ("size", "kernel", "stride", "pads")
+    return replace(layer, **{name: fitted(getattr(layer, name)) for name in fields})
+
+
+def layers(features):
+    """Layers that a style can express, each stressing something else."""
+    axes = 1 if "1d" in features else 3 if "3d" in features else 2
+    for layer in plane_layers(features, shared_by(features)):
+        yield on_axes(layer, axes)
+
+
+def plane_layers(features, shared):
     yield Layer(**shared)
-    yield Layer(**shared | {"height": 7, "width": 6})
-    yield Layer(**shared | {"filters": 2 if "groups" in features else 1})
+    yield Layer(**shared | {"size": (7, 6)})
+    if "depthwise" not in features:
+        yield Layer(**shared | {"filters": 2 if "groups" in features else 1})
     if "stride" in features:
         yield Layer(**shared, stride=(2, 2))
-        yield Layer(**shared | {"height": 9, "width": 8}, stride=(3, 3))
+        yield Layer(**shared | {"size": (9, 8)}, stride=(3, 3))
     if "strides" in features:
         yield Layer(**shared, stride=(1, 2), pads=((1, 1), (2, 2)))
+    if "strides valid" in features:
+        yield Layer(**shared, stride=(1, 2))
     if "pad" in features:
         yield Layer(**shared, pads=((2, 2), (2, 2)))
+    if {"pad", "stride"} <= features:
         yield Layer(**shared, pads=((1, 1), (1, 1)), stride=(2, 2))
     if "sides" in features:
         yield Layer(**shared, pads=((0, 1), (2, 1)))
     if "same" in features:
-        yield Layer(**shared | {"height": 6, "width": 7, "kernel": (4, 2)}, pads=((1, 2), (0, 1)))
+        yield Layer(**shared | {"size": (6, 7), "kernel": (4, 2)}, pads=((1, 2), (0, 1)))
     if "dilation" in features:
-        yield Layer(**shared | {"height": 9, "width": 9}, dilation=2)
-        yield Layer(**shared | {"height": 11, "width": 11}, dilation=3)
+        yield Layer(**shared | {"size": (9, 9)}, dilation=2)
+        yield Layer(**shared | {"size": (11, 11)}, dilation=3)
     if "groups" in features:
         yield Layer(**shared, groups=2)
 
@@ -130,11 +194,11 @@ def poisoned_memory(monkeypatch):
     monkeypatch.setattr(np, "empty_like", lambda a, **_: np.full(a.shape, 12345, a.dtype))
 
 
-@pytest.mark.parametrize("name", sorted(LABELS), ids=lambda name: name.removesuffix(".py"))
-def test_label(name, poisoned_memory):
-    label = LABELS[name]
+@pytest.mark.parametrize("path", sorted(BOTH), ids=lambda path: path.stem)
+def test_label(path, poisoned_memory):
+    label = BOTH[path]
     call, features = ADAPTERS[label["call"]]
-    module = load(CORPUS / name)
+    module = load(path)
     outcomes = [
         outcome(call, module, layer, scale=scale)
         for layer in layers(features)
@@ -146,7 +210,8 @@ def test_label(name, poisoned_memory):
     elif label["mistake"] == "accumulates":
         assert not all(o["repeats"][1] for o in outcomes)
         measured["dw"] = "wrong"
-    elif hasattr(module, "Module"):  # a method resets what the calls accumulate
+    elif hasattr(module, "Module") or label["call"] in {"momentum", "velocity_dict"}:
+        # A method resets what the calls accumulate, or the last step is kept.
         for gradient, place in (("dw", 1), ("db", 2)):
             if not all(o["repeats"][place] for o in outcomes):
                 measured[gradient] = "right up to a convention"
@@ -181,4 +246,6 @@ def test_a_third_is_held_out_by_a_rule_fixed_before():
 
 
 def test_every_file_has_a_label():
-    assert {p.name for p in CORPUS.glob("*.py")} == set(LABELS)
+    for folder in (CORPUS, PUBLIC):
+        files = {p for p in folder.iterdir() if p.suffix in {".py", ".ipynb"}}
+        assert files == {p for p in BOTH if p.parent == folder}

@@ -19,8 +19,12 @@ from convgrad.check.nest import PASSES, nest_of, truth
 from convgrad.check.probe import Sizes, integers
 from convgrad.exact.vectorised import evaluate
 
-CORPUS = Path(__file__).parent / "corpus"
-LABELS = tomllib.loads((CORPUS / "labels.toml").read_text())
+HERE = Path(__file__).parent
+LABELS = {
+    file: label
+    for folder in ("corpus", "public")
+    for file, label in tomllib.loads((HERE / folder / "labels.toml").read_text()).items()
+}
 
 # What goes wrong in public code, and the name that the report gives it.
 KINDS = {
@@ -31,6 +35,7 @@ KINDS = {
     "padding counted twice": "padding-twice",
     "padding never applied": "padding-ignored",
     "padding hard-coded": "padding-hard-coded",
+    "margin of copies cut off": "padding-mode-ignored",
     "reshape without transpose": "axes-mixed",
     "C for K": "channels-for-filters",
     "w[n] for w[f]": "sample-for-filter",

@@ -55,6 +55,8 @@ def judge(
 ) -> PassReport:
     """The report on one target."""
     line = target.backward[0].line
+    if target.has_three_axes:
+        return _not_probed(target)
     try:
         convention = find_convention(target, sandbox, wishes)
     except SearchError as error:
@@ -91,7 +93,7 @@ def judge(
         _counterexample(convention, verdicts, observations, sandbox),
         str(failure) if failure else "",
         line,
-        tuple(_notes(convention, source)),
+        (*_notes(convention, source), *(wishes or Wishes()).unheard(convention.abilities)),
     )
 
 
@@ -189,6 +191,11 @@ def _judge_pass(
         return None
     judged = Judged(which, cases)
     if all(case.is_right for case in cases):
+        place = c.places.get(which)
+        changes = place is not None and place.kind == "change"
+        share = _momentum(which, observations) if changes else 0.0
+        if share:
+            return replace(judged, behaviour=f"{MOMENTUM}{share:g}")
         return replace(judged, behaviour=_repeats(which, observations, source))
     if all(case.crashed for case in cases):
         return judged
@@ -204,6 +211,25 @@ def _text_of(c: Convention, source: Source) -> str:
     rest = "\n".join(lines[first:])
     match = re.search(r"\n(?=def |class |    def )", rest[1:])
     return rest[: match.start() + 1] if match else rest
+
+
+MOMENTUM = "momentum "
+
+
+def _momentum(which: Pass, observations: list[Observation]) -> float:
+    """The share of the last step that the next one keeps, 0 where it is not the same always."""
+    shares: list[float] = []
+    for o in observations:
+        first, again = o.found.get(which), o.again.get(which)
+        if not isinstance(first, np.ndarray) or not isinstance(again, np.ndarray):
+            continue
+        if not np.any(first) or first.shape != again.shape:
+            continue
+        shares.append(float(np.vdot(again, first) / np.vdot(first, first)) - 1)
+        if not np.allclose(again, first * (1 + shares[-1]), rtol=1e-6, atol=1e-6):
+            return 0.0
+    same = bool(shares) and np.ptp(shares) < 1e-6
+    return round(shares[0], 6) if same and 1e-3 < shares[0] < 1 - 1e-3 else 0.0
 
 
 def _repeats(which: Pass, observations: list[Observation], source: Source) -> str:
@@ -237,7 +263,7 @@ def _poison_in(difference: Array) -> bool:
 def _verdict(judged: Judged | None) -> Verdict:
     if judged is None:
         return "not computed"
-    if judged.behaviour == "accumulates until reset":
+    if judged.behaviour == "accumulates until reset" or judged.behaviour.startswith(MOMENTUM):
         return "right up to a convention"
     if judged.behaviour:
         return "wrong"
@@ -324,12 +350,19 @@ def _habits(judged: dict[Pass, Judged | None]) -> dict[str, str]:
             found[f"scale of {which}"] = "divided by the number of samples"
         if j.behaviour == "accumulates until reset":
             found[f"sum of {which}"] = "added to earlier calls until it is reset"
+        if j.behaviour.startswith(MOMENTUM):
+            share = j.behaviour.removeprefix(MOMENTUM)
+            found[f"momentum of {which}"] = f"{share} of the last step is added to the next"
     return found
 
 
 def describe(c: Convention) -> dict[str, str]:
     """The convention in words."""
     words = {"input": c.data, "output": c.out, "weights": c.weights}
+    if c.abilities.transposed or c.abilities.depthwise:
+        words["layer"] = "transposed" if c.abilities.transposed else "depthwise"
+    if c.abilities.mode != "constant":
+        words["padding"] = f"copies of the input: {c.abilities.mode}"
     if c.bias:
         words["bias"] = "(" + ", ".join(c.bias) + ")"
     if c.abilities.relu:
@@ -398,6 +431,14 @@ def _forward_alone(c: Convention, observations: list[Observation]) -> Verdict:
     if not cases:
         return "right"
     return "right" if all(case.is_right for case in cases) else "wrong"
+
+
+def _not_probed(target: Target) -> PassReport:
+    """A layer of a kind for which there are no probes is not judged at all."""
+    note = "the layer slides along three axes: only one and two are probed, nothing was judged"
+    verdicts: dict[Pass, Verdict] = dict.fromkeys(PASSES, "not computed")
+    line = target.backward[0].line
+    return PassReport(target.name, verdicts, line=line, notes=(note,), identified=False)
 
 
 def _never_runs(target: Target, source: Source, text: str, failure: Failure | None) -> PassReport:

@@ -105,6 +105,8 @@ class Nest:
         places: the padded position as a form in the output and the tap, of each axis.
         kept: the triples that take part, of each axis; None where all do.
         crop: the part of the padded input gradient that is the input's.
+        folds: for every axis which place inside each padded place was copied from, as a matrix;
+            None where the padding is zero.
         after: what happens to the finished array, in this order.
         raises: the loops leave an array or meet shapes that do not fit.
     """
@@ -117,6 +119,7 @@ class Nest:
     places: tuple[Affine, Affine]
     kept: tuple[Array | None, Array | None]
     crop: tuple[slice, slice]
+    folds: tuple[Array, Array] | None = None
     after: tuple[Callable[[Array], Array], ...] = ()
     raises: bool = False
 
@@ -175,12 +178,42 @@ def triples(place: Affine, end: str, outputs: int, taps: int, padded: int) -> Ar
 
 @lru_cache(maxsize=256)
 def nest_of(which: Pass, probe: Probe) -> Nest:
-    """The pass as it should be; kept, because thousands of rewritings start from it."""
+    """The pass as it should be; kept, because thousands of rewritings start from it.
+
+    A transposed layer z = Aᵀ x exchanges the roles of a convolution A: its forward pass is the
+    input gradient of A, its input gradient is A itself, and its weight gradient that of A with
+    input and error exchanged.
+    """
+    if not probe.sizes.transposed:
+        return _convolution(which, probe)
+    if which == "db":  # Σ dz, whatever stands before the bias
+        plain = replace(probe.sizes, transposed=False, size=probe.sizes.output, pads=_NO_PADS)
+        plain = replace(plain, kernel=(1, 1), stride=(1, 1), dilation=(1, 1))
+        return _convolution(which, replace(probe, sizes=plain, w=probe.w[..., :1, :1]))
+    nest = _convolution(_ADJOINT[which], adjoint(probe))
+    if which == "forward":
+        return nest.then(lambda z: z + probe.b[:, None, None])
+    return nest.then(lambda dw: dw.swapaxes(0, 1)) if which == "dw" else nest
+
+
+_ADJOINT: dict[Pass, Pass] = {"forward": "dx", "dx": "forward", "dw": "dw"}
+_NO_PADS = ((0, 0), (0, 0))
+
+
+def adjoint(probe: Probe) -> Probe:
+    """The convolution that a transposed layer transposes: it reads what the layer writes."""
+    s = probe.sizes
+    sizes = replace(s, transposed=False, channels=s.filters, filters=s.channels, size=s.output)
+    w = probe.w.swapaxes(0, 1)
+    return replace(probe, sizes=sizes, x=probe.dz, dz=probe.x, w=w, b=np.zeros(s.channels))
+
+
+def _convolution(which: Pass, probe: Probe) -> Nest:
     s = probe.sizes
     per_group = s.channels // s.groups
     group = np.arange(s.filters) // (s.filters // s.groups)
     channel = group[:, None] * per_group + np.arange(per_group)
-    padded = np.pad(probe.x, ((0, 0), (0, 0), *s.pads))
+    padded = pad(probe.x, s)
     full = (s.batch, s.filters, per_group)
     crop = [slice(s.pads[a][0], s.pads[a][0] + s.size[a]) for a in (0, 1)]
     return Nest(
@@ -192,7 +225,21 @@ def nest_of(which: Pass, probe: Probe) -> Nest:
         places=places_of(s),
         kept=(None, None),
         crop=(crop[0], crop[1]),
+        folds=None if s.mode == "constant" else (fold(s, 0), fold(s, 1)),
     )
+
+
+def pad(x: Array, sizes: Sizes) -> Array:
+    """The input with its padding."""
+    mode: Any = sizes.mode
+    return np.pad(x, ((0, 0), (0, 0), *sizes.pads), mode)
+
+
+def fold(sizes: Sizes, axis: int) -> Array:
+    """Matrix (p, q) with one where the padded place p is a copy of the padded place q inside."""
+    mode: Any = sizes.mode
+    origin = np.pad(np.arange(sizes.size[axis]), sizes.pads[axis], mode) + sizes.pads[axis][0]
+    return (origin[:, None] == np.arange(sizes.padded[axis])).astype(float)
 
 
 def truth(which: Pass, probe: Probe) -> Array:
@@ -256,5 +303,7 @@ def _on_whole_axes(nest: Nest, result: Array, left: str, *, bias: bool) -> Array
     shape = result.shape
     result = result.reshape(*shape[:at], shape[at] * shape[at + 1], *shape[at + 2 :])
     if nest.which == "dx":
+        if nest.folds is not None:
+            result = np.einsum("ncij,ip,jq->ncpq", result, *nest.folds)
         return result[:, :, nest.crop[0], nest.crop[1]]
     return result + nest.probe.b[:, None, None] if bias else result

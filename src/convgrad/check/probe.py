@@ -23,7 +23,12 @@ Pair: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True)
 class Sizes:
-    """One two-dimensional layer with its batch; a layer of one dimension has height 1."""
+    """One two-dimensional layer with its batch; a layer of one dimension has height 1.
+
+    A transposed layer is the gradient of a convolution by its input, run forward: `size` is the
+    input of the layer itself, and its weights have the same order K, C, height, width here.
+    `mode` says what stands in the padding, in the words of `numpy.pad`.
+    """
 
     batch: int = 2
     channels: int = 3
@@ -36,6 +41,8 @@ class Sizes:
     groups: int = 1
     flipped: bool = False
     relu: bool = False
+    transposed: bool = False
+    mode: str = "constant"
 
     @property
     def extent(self) -> Pair:
@@ -53,6 +60,10 @@ class Sizes:
     @property
     def output(self) -> Pair:
         """Output positions."""
+        if self.transposed:
+            axes = zip(self.size, self.extent, self.stride, self.pads, strict=True)
+            height, width = ((n - 1) * s + e - sum(p) for n, e, s, p in axes)
+            return height, width
         sizes = zip(self.padded, self.extent, self.stride, strict=True)
         height, width = ((p - e) // s + 1 for p, e, s in sizes)
         return height, width
@@ -60,6 +71,8 @@ class Sizes:
     @property
     def unreached(self) -> Pair:
         """Padded rows and columns at the end that no window reaches."""
+        if self.transposed:
+            return 0, 0
         sizes = zip(self.padded, self.extent, self.stride, self.output, strict=True)
         rows, columns = (p - e - s * (o - 1) for p, e, s, o in sizes)
         return rows, columns
@@ -78,12 +91,15 @@ class Sizes:
     @property
     def is_legal(self) -> bool:
         """Whether every window fits at least once."""
+        if self.transposed:
+            return min(self.output) > 0 and self.groups == 1
         fits = all(p >= e for p, e in zip(self.padded, self.extent, strict=True))
         return fits and not (self.channels % self.groups or self.filters % self.groups)
 
     def __str__(self) -> str:
         """The layer in the words of a report."""
-        words = [
+        words = ["transposed"] if self.transposed else []
+        words += [
             f"N={self.batch} C={self.channels} K={self.filters}",
             f"input {self.size[0]}×{self.size[1]}",
             f"kernel {self.kernel[0]}×{self.kernel[1]}",
@@ -94,6 +110,8 @@ class Sizes:
             same = all(before == after for before, after in self.pads)
             first = (self.pads[0][0], self.pads[1][0])
             words.append(f"padding {_one_or_two(first) if same else self.pads}")
+        if self.mode != "constant":
+            words.append(f"padding mode {self.mode}")
         if self.dilation != (1, 1):
             words.append(f"dilation {_one_or_two(self.dilation)}")
         if self.groups > 1:
@@ -184,6 +202,12 @@ class Abilities:
     padding_fixed: int = 0
     flipped: bool = False
     relu: bool = False
+    transposed: bool = False
+    depthwise: bool = False
+    mode: str = "constant"
+
+
+MODES = ("constant", "wrap", "edge", "reflect", "symmetric")
 
 
 def base_sizes(abilities: Abilities) -> Sizes:
@@ -210,12 +234,24 @@ def base_sizes(abilities: Abilities) -> Sizes:
         pads=(fixed, fixed),
         flipped=abilities.flipped,
         relu=abilities.relu,
+        transposed=abilities.transposed,
+        mode=abilities.mode,
     )
+    if abilities.transposed:
+        sizes = replace(sizes, size=(5, 5) if abilities.square_input else (5, 4))
     if abilities.flat:
         sizes = replace(
-            sizes, size=(1, size[1] + 3), kernel=(1, kernel[0]), pads=((0, 0), sizes.pads[1])
+            sizes,
+            size=(1, sizes.size[1] + 3),
+            kernel=(1, kernel[0]),
+            pads=((0, 0), sizes.pads[1]),
         )
-    return sizes
+    return as_depthwise(sizes) if abilities.depthwise else sizes
+
+
+def as_depthwise(sizes: Sizes) -> Sizes:
+    """The layer with one filter for every channel."""
+    return replace(sizes, filters=sizes.channels, groups=sizes.channels)
 
 
 def probes(
@@ -229,14 +265,14 @@ def probes(
     """
     seen: set[Sizes] = set()
     for feature, sizes in _layers(abilities):
-        fixed = fix(sizes)
+        fixed = fix(as_depthwise(sizes) if abilities.depthwise else sizes)
         if fixed.is_legal and fixed not in seen:
             seen.add(fixed)
             yield integers(fixed, feature)
     base = _square(abilities)
     if abilities.padding:
         base = _padded(base, 1)
-    base = fix(base)
+    base = fix(as_depthwise(base) if abilities.depthwise else base)
     if base.is_legal:
         yield eighths(base, "large and fractional numbers")
         yield without_error(base, "zero error")
@@ -249,7 +285,8 @@ def _square(abilities: Abilities) -> Sizes:
     if abilities.flat:
         return base
     free = abilities.kernel is None and not abilities.square_kernel
-    return replace(base, size=(8, 8), kernel=(3, 3) if free else base.kernel)
+    side = 5 if abilities.transposed else 8
+    return replace(base, size=(side, side), kernel=(3, 3) if free else base.kernel)
 
 
 def _padded(sizes: Sizes, pad: int) -> Sizes:
@@ -258,25 +295,40 @@ def _padded(sizes: Sizes, pad: int) -> Sizes:
 
 
 def _layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
+    yield from _size_layers(abilities)
+    yield from _window_layers(abilities)
+    yield from _tap_layers(abilities)
+
+
+def _size_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     base = base_sizes(abilities)
     square = _square(abilities)
     yield "plain", replace(square, batch=1)
     if abilities.batch:
         yield "batch", square
         yield "batch", replace(square, batch=3)
-    if abilities.filters:
+    if abilities.filters and not abilities.depthwise:
         yield "one filter", replace(square, filters=1)
-    if abilities.filters and abilities.channels:
+    if abilities.filters and abilities.channels and not abilities.depthwise:
         yield "as many filters as channels", replace(square, filters=square.channels)
     if not abilities.square_input and not abilities.flat:
         if base.kernel != square.kernel:
-            yield "non-square kernel", replace(base, size=(8, 8))
+            yield "non-square kernel", replace(base, size=square.size)
         yield "non-square", base
-        yield "non-square", replace(base, size=(8, 9))
+        yield "non-square", replace(base, size=(4, 6) if abilities.transposed else (8, 9))
+
+
+def _window_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
+    """Strides and padding."""
+    base = base_sizes(abilities)
+    square = _square(abilities)
     if abilities.stride:
         yield "stride", _covered(replace(square, stride=(2, 2)))
-        yield "sizes no window covers", _uncovered(replace(square, stride=(2, 2)))
-        yield "sizes no window covers", _uncovered(replace(square, stride=(3, 3)))
+        if abilities.transposed:
+            yield "stride", replace(square, stride=(3, 3))
+        else:
+            yield "sizes no window covers", _uncovered(replace(square, stride=(2, 2)))
+            yield "sizes no window covers", _uncovered(replace(square, stride=(3, 3)))
     if abilities.strides and not abilities.flat:
         yield "unequal strides", replace(base, stride=(2, 1))
         yield "unequal strides", replace(base, stride=(1, 2))
@@ -286,28 +338,47 @@ def _layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     if abilities.paddings and not abilities.flat:
         yield "unequal padding", replace(base, pads=((2, 2), (1, 1)))
     if abilities.sides:
-        yield "padding per side", replace(base, pads=((0, 2), (1, 0)))
+        yield "padding per side", replace(base, pads=((0, 0) if abilities.flat else (0, 2), (1, 0)))
     if abilities.same:
         yield "same padding", _same(base)
         yield "same padding", _same(replace(base, stride=(2, 2)))
     if abilities.stride and abilities.padding:
         yield "stride and padding", _covered(replace(_padded(square, 1), stride=(2, 2)))
-        everything = replace(_padded(base, 1), size=(10, 8), stride=(2, 2))
+        size = base.size if abilities.transposed else (10, 8)
+        everything = replace(_padded(base, 1), size=size, stride=(2, 2))
         if abilities.square_input or abilities.flat:
             everything = replace(_padded(square, 1), stride=(2, 2))
         yield "everything", _covered(everything)
+
+
+def _tap_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
+    """Kernels, dilation and groups."""
+    base = base_sizes(abilities)
+    square = _square(abilities)
     if abilities.kernel is None:
         small = replace(square, kernel=(1, 1))
         yield "1×1 kernel", small
         if abilities.padding:
             yield "1×1 kernel", _padded(small, 1)
     if abilities.dilation:
-        yield "dilation", replace(base, size=(12, 11), dilation=(2, 2))
-        yield "dilation", replace(base, size=(14, 13), kernel=(3, 2), dilation=(3, 3))
-    if abilities.groups:
+        yield "dilation", _dilated(base, base.kernel, 2)
+        yield "dilation", _dilated(base, base.kernel if _is_fixed(abilities) else (3, 2), 3)
+    if abilities.groups and not (abilities.depthwise or abilities.transposed):
         grouped = replace(base, channels=4, filters=6, groups=2)
         yield "groups", grouped
-        yield "groups", replace(grouped, size=(8, 8), batch=1)
+        yield "groups", replace(grouped, size=(1, 8) if abilities.flat else (8, 8), batch=1)
+
+
+def _is_fixed(abilities: Abilities) -> bool:
+    return abilities.square_kernel or abilities.kernel is not None or abilities.flat
+
+
+def _dilated(sizes: Sizes, kernel: Pair, dilation: int) -> Sizes:
+    """Large enough that a dilated window finds several places; a flat layer stays flat."""
+    larger = (sizes.size[0] + 2 * dilation - 1, sizes.size[1] + 2 * dilation - 1)
+    if sizes.size[0] == 1:
+        return replace(sizes, size=(1, larger[1] + 2), dilation=(1, dilation))
+    return replace(sizes, size=larger, kernel=kernel, dilation=(dilation, dilation))
 
 
 def _covered(sizes: Sizes) -> Sizes:

@@ -131,6 +131,7 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._scratch = ""
+        self._unloadable: Failure | None = None
         self._deadline = time.monotonic() + self.limits.total
 
     def __enter__(self) -> Self:
@@ -153,6 +154,8 @@ class Sandbox:
         """Run the steps in the child; a dead or silent child is a failure like any other."""
         if self.time_left <= 0:
             return Answer((), Failure("Timeout", f"more than {self.limits.total:g} s in all"))
+        if self._unloadable is not None:
+            return Answer((), self._unloadable)
         if self._process is None:
             failure = self._start()
             if failure is not None:
@@ -196,6 +199,7 @@ class Sandbox:
         loaded = self._ask([self.code.load_step()], min(20.0, self.time_left))
         if loaded.failure is not None:
             self.stop()
+            self._unloadable = loaded.failure
             return loaded.failure
         return None
 

@@ -33,12 +33,23 @@ FORWARD_NAMES = (
     "forward", "__call__", "call", "forward_pass", "feedforward", "feed_forward", "fprop", "fwd",
     "forward_prop", "forward_propagation", "forwardpropagation", "forward_propagate", "propagate",
     "conv_forward", "convolve", "conv", "convolution", "compute", "run", "apply", "predict",
-    "calculate", "output", "front",
+    "calculate", "output", "front", "feed_forwards", "forwards", "propagate_forward",
+    "forward_step", "activate", "transform",
 )  # fmt: skip
 BACKWARD_NAMES = (
     "backward", "backprop", "backward_pass", "back_prop", "bprop", "back_propagation",
     "backpropagation", "backward_prop", "backward_propagation", "backpropagate", "back_propagate",
     "back", "bwd", "gradient", "gradients",
+)  # fmt: skip
+_THREE_AXES = re.compile(r"(conv|deconv|transposed?)_?3d|\b(n?c|d)_?, *d, *h, *w\b", re.IGNORECASE)
+UPDATE_NAMES = (
+    "update", "step", "update_weights", "update_params", "update_parameters", "apply",
+    "apply_gradients", "apply_gradient", "apply_grads", "apply_grad", "apply_update", "optimize",
+    "update_weight", "gradient_descent", "descend", "learn", "sgd_step", "update_w", "train_step",
+)  # fmt: skip
+FEED_NAMES = (
+    "set_input", "set_inputs", "feed", "load", "set_data", "set_x", "put", "input", "accept",
+    "receive", "set_image",
 )  # fmt: skip
 CONVOLUTION = re.compile(r"conv", re.IGNORECASE)
 KERNEL_WORDS = re.compile(r"kernel|filter|stride|im2col|correlate|fh|weights?\b", re.IGNORECASE)
@@ -66,7 +77,6 @@ class Function:
         line: where it starts.
         keys: for every name in it, the texts by which that name is subscripted.
         unpacked: for every name in it, the names it is unpacked into.
-        returns: the names that its last return statement gives back.
         returns: the names that its last return statement gives back.
     """
 
@@ -96,6 +106,8 @@ class Target:
         forward: the forward pass, if there is one.
         backward: the function or functions of the backward pass.
         update: a method that applies gradients which nothing else shows.
+        feed: a method that takes the input, where the forward pass takes nothing.
+        text: the text of the class, or of the functions.
     """
 
     name: str
@@ -103,6 +115,13 @@ class Target:
     forward: Function | None
     backward: tuple[Function, ...]
     update: Function | None = None
+    feed: Function | None = None
+    text: str = ""
+
+    @property
+    def has_three_axes(self) -> bool:
+        """Whether names or unpacked shapes say that the layer slides along three axes."""
+        return _THREE_AXES.search(f"{self.name}\n{self.text}") is not None
 
     @property
     def is_class(self) -> bool:
@@ -227,8 +246,9 @@ def find_targets(
             t for c in classes if (t := _class_target(c, classes, forward, backward)) is not None
         ]
         named = [t for t in targets if CONVOLUTION.search(t.name)]
-        targets = named or [t for t in targets if _is_convolution(classes[t.name], source)]
-        targets += _function_targets(functions, source)
+        likely = named or [t for t in targets if _is_convolution(classes[t.name], source)]
+        likely += _function_targets(functions, source)
+        targets = likely or [t for t in targets if t.forward is not None]
     else:
         targets = [_named_target(name, classes, functions, source.path, forward, backward)]
     if not targets:
@@ -238,7 +258,24 @@ def find_targets(
             expected="a class with forward and backward, or a function such as conv_backward",
             mend=f"name it: {source.path}:NAME",
         )
-    return targets
+    return [replace(t, text=_text_of_target(t, classes, functions, source.text)) for t in targets]
+
+
+def _text_of_target(
+    target: Target,
+    classes: dict[str, ast.ClassDef],
+    functions: dict[str, ast.FunctionDef],
+    text: str,
+) -> str:
+    """The text of the class, with its bases, or of the functions."""
+    names = [target.name.split(".")[0], *(f.name for f in target.backward)]
+    if target.forward is not None:
+        names.append(target.forward.name)
+    node = classes.get(names[0])
+    if node is not None:
+        names += [base.id for base in node.bases if isinstance(base, ast.Name)]
+    nodes = [classes.get(name) or functions.get(name) for name in dict.fromkeys(names)]
+    return "\n".join(ast.get_source_segment(text, n) or "" for n in nodes if n is not None)
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
@@ -287,17 +324,67 @@ def _class_target(
     if backward is None or (strict and (OTHER_LAYER.search(name) and not CONVOLUTION.search(name))):
         return None
     constructor = methods.get("__init__")
+    built = read_function(constructor, method=True) if constructor else _fields(classes[name])
+    several = _one_each(backward, methods) if backward_name is None else (backward,)
     if forward is not None and _is_static(forward) and _is_static(backward):
         return _static_target(name, forward, backward)
-    update = _pick(methods, ("update", "step", "update_weights", "update_params", "apply"), None)
-    empty = Function("__init__", (), classes[name].lineno)
+    update = _pick(methods, UPDATE_NAMES, None)
+    feed = None
+    if forward is not None and not (forward.args.args[1:] or forward.args.kwonlyargs):
+        feed = _pick(methods, FEED_NAMES, None)
     return Target(
         name,
-        read_function(constructor, method=True) if constructor else empty,
+        built,
         read_function(forward, method=True) if forward else None,
-        (read_function(backward, method=True),),
+        tuple(read_function(method, method=True) for method in several),
         read_function(update, method=True) if update else None,
+        read_function(feed, method=True) if feed else None,
     )
+
+
+def _fields(node: ast.ClassDef) -> Function:
+    """The constructor that a dataclass gets from its fields; without fields it takes nothing."""
+    parameters: list[Parameter] = []
+    for statement in node.body if any(map(_is_dataclass, node.decorator_list)) else []:
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name), value=value):
+                if not (isinstance(value, ast.Call) and "init=False" in ast.unparse(value)):
+                    default = ast.unparse(value) if value is not None else None
+                    parameters.append(Parameter(name, default))
+            case _:
+                pass
+    return Function("__init__", tuple(parameters), node.lineno)
+
+
+def _is_dataclass(decorator: ast.expr) -> bool:
+    return ast.unparse(decorator).split("(")[0].split(".")[-1] == "dataclass"
+
+
+def _one_each(
+    backward: ast.FunctionDef, methods: dict[str, ast.FunctionDef]
+) -> tuple[ast.FunctionDef, ...]:
+    """The methods of the single gradients, such as grad_input and grad_weights."""
+    stem = _GRADIENT_OF.sub("", backward.name)
+    members = [m for n, m in methods.items() if n != stem and _GRADIENT_OF.sub("", n) == stem]
+    return tuple(members) if stem and backward in members and len(members) > 1 else (backward,)
+
+
+_SUFFIXES = {
+    "dx": re.compile(r"(input|data|x)$", re.IGNORECASE),
+    "dw": re.compile(r"(weights?|kernels?|filters?|w)$", re.IGNORECASE),
+    "db": re.compile(r"(bias|b)$", re.IGNORECASE),
+}
+
+
+def gradient_named(name: str) -> str | None:
+    """The gradient that a function is named after, as in `conv_backward_weight`.
+
+    >>> gradient_named("conv_backward_weight")
+    'dw'
+    """
+    if not _GRADIENT_OF.search(name):
+        return None
+    return next((g for g, pattern in _SUFFIXES.items() if pattern.search(name)), None)
 
 
 def _is_static(node: ast.FunctionDef) -> bool:
@@ -432,8 +519,10 @@ def _keys(node: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for n in ast.walk(node):
         match n:
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
-                found.setdefault(name, []).append(key)
+            case ast.Subscript(value=ast.Name(id=name), slice=written):
+                key = _written_key(written)
+                if key is not None:
+                    found.setdefault(name, []).append(key)
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id=name), attr="get" | "pop" | "setdefault"),
                 args=[ast.Constant(value=str(key)), *_],
@@ -442,6 +531,22 @@ def _keys(node: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
             case _:
                 pass
     return {name: tuple(dict.fromkeys(keys)) for name, keys in found.items()}
+
+
+def _written_key(expression: ast.expr) -> str | None:
+    """The text of a key; the number of a layer in it, as in `"W" + str(i)`, is 1."""
+    match expression:
+        case ast.Constant(value=str(key)):
+            return key
+        case ast.BinOp(left=ast.Constant(value=str(key)), op=ast.Add()):
+            return f"{key}1"
+        case ast.BinOp(left=ast.Constant(value=str(key)), op=ast.Mod()):
+            return re.sub(r"%[sd]", "1", key)
+        case ast.JoinedStr(values=parts):
+            texts = [p.value if isinstance(p, ast.Constant) else "1" for p in parts]
+            return "".join(map(str, texts))
+        case _:
+            return None
 
 
 def _unpacked(node: ast.FunctionDef) -> dict[str, tuple[str, ...]]:

@@ -30,6 +30,13 @@ exit codes:
 """
 
 
+KINDS = ("convolution", "transposed", "depthwise")
+MODES = {
+    "zeros": "constant", "constant": "constant", "circular": "wrap", "wrap": "wrap",
+    "replicate": "edge", "edge": "edge", "reflect": "reflect", "symmetric": "symmetric",
+}  # fmt: skip
+
+
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command to the program."""
     import argparse
@@ -48,10 +55,13 @@ def add_parser(subparsers: Subparsers) -> None:
         "--forward", metavar="TEXT", help="the forward pass that the equation belongs to"
     )
     group = parser.add_argument_group("the layer (by default many, one feature at a time)")
+    for name, example, words in (
+        ("stride", "2", "only layers with this stride; 2x1 for one on each axis"),
+        ("padding", "1", "only layers with this padding; 1x2 for one on each axis"),
+        ("dilation", "2", "only layers with this dilation; 2x1 for one on each axis"),
+    ):
+        group.add_argument(f"--{name}", metavar=example, help=words)
     for name, words in (
-        ("stride", "only layers with this stride"),
-        ("padding", "only layers with this padding"),
-        ("dilation", "only layers with this dilation"),
         ("groups", "only layers with so many groups"),
         ("batch", "only layers with so many samples"),
         ("channels", "only layers with so many channels"),
@@ -60,6 +70,14 @@ def add_parser(subparsers: Subparsers) -> None:
         group.add_argument(f"--{name}", type=int, metavar="N", help=words)
     group.add_argument("--kernel", metavar="3x3", help="only layers with this kernel")
     group.add_argument("--input-size", metavar="8x9", help="only layers with this input")
+    group = parser.add_argument_group("the kind of layer (by default found by trial)")
+    group.add_argument(
+        "--kind", choices=KINDS, help="what the layer computes: its forward pass is that of a …"
+    )
+    group.add_argument("--axes", type=int, choices=(1, 2), help="how many axes it slides along")
+    group.add_argument(
+        "--padding-mode", choices=MODES, help="what stands in the padding (see numpy.pad)"
+    )
     group = parser.add_argument_group("the calling convention (by default found by trial)")
     group.add_argument("--layout", metavar="NCHW", help="axes of the input, such as NHWC or CHW")
     group.add_argument("--weights-layout", metavar="KCHW", help="axes of the weights, such as HWCK")
@@ -92,7 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
     _write(arguments, reports)
     if any(not p.is_right for r in reports for p in r.passes):
         return 1
-    return 2 if any(r.error for r in reports) else 0
+    nothing = any(r.error or not any(p.identified for p in r.passes) for r in reports)
+    return 2 if nothing else 0
 
 
 def _check_files(arguments: argparse.Namespace) -> list[FileReport]:
@@ -132,6 +151,9 @@ def _options(arguments: argparse.Namespace) -> Options:
         arguments.bias_layout,
         forward=arguments.forward_name,
         backward=arguments.backward_name,
+        kind=arguments.kind,
+        mode=MODES.get(arguments.padding_mode),
+        axes=arguments.axes,
         layer=_layer(arguments),
     )
     limits = Limits(arguments.seconds, arguments.total, arguments.memory * 2**20)
@@ -146,11 +168,10 @@ def _layer(arguments: argparse.Namespace) -> dict[str, object]:
             fixed[name] = _positive(name, getattr(arguments, name))
     for name in ("stride", "dilation"):
         if getattr(arguments, name) is not None:
-            fixed[name] = (_positive(name, getattr(arguments, name)),) * 2
+            fixed[name] = _pair(name, getattr(arguments, name))
     if arguments.padding is not None:
-        if arguments.padding < 0:
-            raise ConvgradError(f"--padding {arguments.padding}", expected="0 or more")
-        fixed["pads"] = ((arguments.padding,) * 2,) * 2
+        rows, columns = _pair("padding", arguments.padding, least=0)
+        fixed["pads"] = ((rows, rows), (columns, columns))
     for name, text in (("kernel", arguments.kernel), ("size", arguments.input_size)):
         if text is not None:
             fixed[name] = _pair(name, text)
@@ -163,13 +184,15 @@ def _positive(name: str, value: int) -> int:
     return value
 
 
-def _pair(name: str, text: str) -> tuple[int, int]:
+def _pair(name: str, text: str, least: int = 1) -> tuple[int, int]:
     try:
         numbers = [int(part) for part in text.split("x")]
     except ValueError:
         numbers = []
-    if len(numbers) not in {1, 2} or min(numbers) < 1:
-        raise ConvgradError(f"--{name} {text}", expected="a size, such as 3 or 3x5")
+    if len(numbers) not in {1, 2} or min(numbers) < least:
+        raise ConvgradError(
+            f"--{name} {text}", expected=f"whole numbers of at least {least}, such as 2 or 2x3"
+        )
     return numbers[0], numbers[-1]
 
 

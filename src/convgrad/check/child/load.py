@@ -46,6 +46,12 @@ class Missing:
             raise AttributeError(name)
         return Missing(f"{self.__name__}.{name}")
 
+    def __getitem__(self, key: object) -> Missing:
+        return Missing(f"{self.__name__}[{key!r}]")
+
+    def __setitem__(self, key: object, value: object) -> None:
+        """Settings of what is not there, such as `plt.rcParams["figure.figsize"]`."""
+
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         return (MissingBase,)
 
@@ -60,8 +66,17 @@ class Missing:
 
 def definitions_only(tree: ast.Module) -> ast.Module:
     """The module without the statements that only run: training, plots, downloads."""
-    kept = [s for s in tree.body if _defines(s)]
+    kept = [_optional(s) for s in tree.body if _defines(s)]
     return ast.Module(body=kept, type_ignores=[])
+
+
+def _optional(statement: ast.stmt) -> ast.stmt:
+    """A constant that is made from what was left out is left out too."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        return statement
+    failed = ast.ExceptHandler(type=ast.Name("Exception", ast.Load()), name=None, body=[ast.Pass()])
+    guarded = ast.Try(body=[statement], handlers=[failed], orelse=[], finalbody=[])
+    return ast.copy_location(guarded, statement)
 
 
 def _defines(statement: ast.stmt) -> bool:

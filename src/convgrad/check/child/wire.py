@@ -15,7 +15,8 @@ import numpy as np
 MAGIC = b"cgrd"
 LARGEST_MESSAGE = 64 * 2**20
 DEEPEST = 10
-LONGEST = 4096
+LONGEST = 4096  # entries of a list or a dictionary
+LONGEST_TEXT = 2**22  # a source travels whole
 
 
 class WireError(Exception):
@@ -77,7 +78,7 @@ def _pack(value: Any, buffers: list[bytes], depth: int) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return {"s": str(value)[:LONGEST]}
+        return {"s": str(value)[:LONGEST_TEXT]}
     if isinstance(value, int) and not isinstance(value, _GENERIC):
         return {"n": int(value)} if abs(int(value)) < 2**63 else {"o": "int"}
     if isinstance(value, float) and not isinstance(value, _GENERIC):

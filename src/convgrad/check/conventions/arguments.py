@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import heapq
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -57,16 +57,37 @@ def _options(keys: tuple[str, ...]) -> Items | None:
     return Items(keys, tuple(entries))
 
 
-def combinations_of(
-    function: Function, choices: list[tuple[str, list[Argument | None]]]
-) -> Iterator[Arguments]:
-    """All combinations, the likeliest first: ordered by the sum of their ranks."""
-    ranks = [range(len(options)) for _, options in choices]
-    every = itertools.islice(itertools.product(*ranks), 20_000)
-    for rank in sorted(every, key=lambda r: (sum(r), r))[:120]:
-        picked = [(name, options[i]) for (name, options), i in zip(choices, rank, strict=True)]
-        yield tuple((name, argument) for name, argument in picked if argument is not None)
-    del function
+MOST_COMBINATIONS, MOST_STEPS = 120, 20_000
+
+
+def combinations_of(choices: list[tuple[str, list[Argument | None]]]) -> Iterator[Arguments]:
+    """All combinations in which no role occurs twice, the likeliest first: best-first search.
+
+    The cost of a combination is the sum of its ranks; a prefix costs no more than what it becomes.
+    """
+    waiting: list[tuple[int, tuple[int, ...]]] = [(0, ())]
+    found = 0
+    for _ in range(MOST_STEPS):
+        if not waiting or found == MOST_COMBINATIONS:
+            return
+        cost, ranks = heapq.heappop(waiting)
+        picked = [options[i] for (_, options), i in zip(choices, ranks, strict=False)]
+        if len(ranks) == len(choices):
+            named = zip((name for name, _ in choices), picked, strict=True)
+            yield tuple((name, argument) for name, argument in named if argument is not None)
+            found += 1
+            continue
+        taken = {_sole_role(argument) for argument in picked} - {None}
+        for i, argument in enumerate(choices[len(ranks)][1]):
+            if _sole_role(argument) not in taken:
+                heapq.heappush(waiting, (cost + i, (*ranks, i)))
+
+
+def _sole_role(argument: Argument | None) -> str | None:
+    """The role of an argument that can be given once only."""
+    if isinstance(argument, Written) and argument.role not in {"nothing", "yes", "activation"}:
+        return argument.role
+    return None
 
 
 def constructor_choices(target: Target) -> list[tuple[str, list[Argument | None]]]:
@@ -88,12 +109,14 @@ def constructor_choices(target: Target) -> list[tuple[str, list[Argument | None]
                 options.insert(0, None)
             else:
                 options.append(None)
-        elif not options:
-            options = [
-                Written(r, ROLE[r].ways[0]) for r in ("nothing", "channels", "filters", "kernel")
-            ]
+        else:  # the last resort: any size, whatever it is called
+            sizes = ("channels", "filters", "kernel") if options else _SIZES
+            options += [w for r in sizes if (w := Written(r, ROLE[r].ways[0])) not in options]
         found.append((parameter.name, options))
     return found
+
+
+_SIZES = ("nothing", "channels", "filters", "kernel")
 
 
 def roles_in(arguments: Arguments) -> dict[str, str]:
@@ -119,7 +142,7 @@ def abilities_of(c: Convention, every: tuple[Arguments, ...], *, flat: bool) -> 
     return replace(
         c.abilities,
         batch="N" in c.data,
-        channels="C" in c.data and ("C" in c.weights),
+        channels="C" in c.data and ("C" in c.weights or c.abilities.depthwise),
         filters="C" in c.out and "K" in c.weights,
         stride="stride" in roles or "stride height" in roles,
         strides=roles.get("stride") == "pair" or "stride height" in roles,
@@ -137,14 +160,17 @@ def abilities_of(c: Convention, every: tuple[Arguments, ...], *, flat: bool) -> 
 
 def arguments_of_forward(target: Target) -> Arguments | None:
     """The arguments of a forward method: the input, and what has no default."""
-    if target.forward is None:
-        return None
+    return arguments_of_input(target.forward) if target.forward is not None else None
+
+
+def arguments_of_input(function: Function) -> Arguments:
+    """The arguments of a method whose first parameter is the input."""
     arguments: list[tuple[str, Argument]] = []
-    for i, parameter in enumerate(target.forward.parameters):
+    for i, parameter in enumerate(function.parameters):
         if i == 0:
             arguments.append((parameter.name, Written("input", ROLE["input"].ways[0])))
         elif parameter.default is None:
-            choices = argument_choices(target.forward, parameter.name, constructor=False)
+            choices = argument_choices(function, parameter.name, constructor=False)
             arguments.append(
                 (parameter.name, choices[0] if choices else Written("yes", ROLE["yes"].ways[0]))
             )

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convgrad.check.probe import Abilities
+
 if TYPE_CHECKING:
     from convgrad.check.conventions.convention import (
         Convention,
@@ -44,8 +46,15 @@ class Trial:
     """On which kind of layer the forward pass is tried."""
 
     flat: bool = False
+    transposed: bool = False
+    depthwise: bool = False
     square: bool = False
     square_kernel: bool = False
+
+    @property
+    def kind(self) -> Abilities:
+        """The abilities from which those of a convention are made."""
+        return Abilities(transposed=self.transposed, depthwise=self.depthwise)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from convgrad.check.conventions.roles import (
     ROLE,
     CannotExpressError,
 )
+from convgrad.check.source import gradient_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,42 @@ def find_backward(c: Convention, sandbox: Sandbox, budget: Budget) -> Convention
             break
     if best is None:
         raise SearchError(say_why(c.target, last), last)
+    return _with_update(best[1], sandbox)
+
+
+def _with_update(c: Convention, sandbox: Sandbox) -> Convention:
+    """Where a layer shows no weight gradient, the call that applies it is made after `backward`."""
+    update = c.target.update
+    if update is None or "dw" in c.places or not c.target.is_class:
+        return c
+    target = replace(c.target, backward=(*c.target.backward, update))
+    best: tuple[float, Convention] = (-1.0, c)
+    for arguments in _update_arguments(update):
+        trial = replace(c, target=target, backward=(*c.backward, arguments))
+        outcome = places.find_places(trial, sandbox)
+        if outcome.score > best[0] and "dw" in outcome.convention.places:
+            best = (outcome.score, outcome.convention)
+        if outcome.complete:
+            break
     return best[1]
+
+
+def _update_arguments(function: Function) -> Iterator[Arguments]:
+    """Ways to call what applies gradients: with a learning rate, an optimiser, or nothing."""
+    choices: list[tuple[str, list[Argument | None]]] = []
+    for parameter in function.parameters:
+        options: list[Argument | None] = [
+            o
+            for o in argument_choices(function, parameter.name, constructor=False)
+            if isinstance(o, Written) and o.way.name != "array"
+        ]
+        if parameter.default is not None and parameter.default != "None":
+            rates = [o for o in options if isinstance(o, Written) and o.role == "learning rate"]
+            options = [*rates, None]
+        elif not options:
+            options = [Written(r, ROLE[r].ways[0]) for r in ("learning rate", "optimiser")]
+        choices.append((parameter.name, options))
+    yield from combinations_of(choices)
 
 
 def _one_function_each(c: Convention, sandbox: Sandbox) -> Convention:
@@ -75,7 +111,10 @@ def _one_function_each(c: Convention, sandbox: Sandbox) -> Convention:
                 break
         if best[0] <= -2.0:
             continue
+        named = gradient_named(function.name)
         for gradient, place in best[2].items():
+            if named is not None and len(best[2]) > 1 and gradient != named:
+                continue
             found.setdefault(gradient, replace(place, call=len(functions)))
         functions.append(function)
         arguments.append(best[1])
@@ -154,7 +193,7 @@ def backward_arguments(c: Convention, function: Function, kept: list[Kept]) -> I
                 Written(r, ROLE[r].ways[0]) for r in ("error", "input", "weights", "learning rate")
             ]
         choices.append((name, list(dict.fromkeys(options))))
-    for arguments in combinations_of(function, choices):
+    for arguments in combinations_of(choices):
         roles = [a.role for _, a in arguments if isinstance(a, Written) and a.way.name == "array"]
         if len(roles) == len(set(roles)) and ("error" in roles or len(arguments) == 0):
             yield arguments

@@ -135,6 +135,8 @@ class Convention:
         abilities: what its layers can express.
         ignored: options that the code takes and does nothing with.
         lazy: the parameters are made by the first call of the forward pass.
+        rates: where an object keeps a learning rate that no argument sets.
+        feed: arguments of the method that takes the input before the forward pass.
     """
 
     target: Target
@@ -152,6 +154,8 @@ class Convention:
     abilities: Abilities = field(default_factory=Abilities)
     ignored: tuple[str, ...] = ()
     lazy: bool = False
+    rates: tuple[Path, ...] = ()
+    feed: Arguments = ()
 
     def situation(self, probe: Probe) -> Situation:
         """The probe in these layouts."""
@@ -212,7 +216,9 @@ def _steps(
     if c.target.is_class:
         call = _call([c.target.name], c.constructor, s, save="object", quiet=True)
         steps.append(("construct", call))
+        steps += [("", _set_attribute(path, RATE)) for path in c.rates]
     if c.lazy and c.forward is not None and c.target.forward is not None:
+        steps += _feed(c, s, base)
         steps += _keep_arrays(c.forward, s, "f", 0)
         name = _name(base, c.target.forward)
         steps.append(("warm", _call(name, c.forward, s, save="forward", prefix="f0")))
@@ -222,6 +228,7 @@ def _steps(
             steps += _set_parameters(c, s)
         if c.forward is not None and c.target.forward is not None:
             name = _name(base, c.target.forward)
+            steps += _feed(c, s, base)
             steps += _keep_arrays(c.forward, s, "f", time)
             call = _call(name, c.forward, s, save="forward", fill=fill, prefix=f"f{time}")
             steps.append((f"forward{time}", call))
@@ -250,6 +257,18 @@ def _steps(
                     )
                 )
     return steps
+
+
+def _feed(c: Convention, s: Situation, base: list[Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The call that hands over the input, where the forward pass does not take it."""
+    if c.target.feed is None:
+        return []
+    call = _call(_name(base, c.target.feed), c.feed, s, save="fed", quiet=True)
+    return [("", call)]
+
+
+def _set_attribute(path: Path, value: object) -> dict[str, Any]:
+    return {"do": "set", "of": "object", "path": path, "value": value}
 
 
 def _name(base: list[Any], function: Function) -> list[Any]:

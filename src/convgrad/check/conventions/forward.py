@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from convgrad.check.conventions.arguments import (
     abilities_of,
     argument_choices,
     arguments_of_forward,
+    arguments_of_input,
     combinations_of,
     constructor_choices,
     roles_in,
@@ -26,6 +28,7 @@ from convgrad.check.conventions.attempt import (
 )
 from convgrad.check.conventions.convention import (
     Convention,
+    Path,
     Written,
     described,
     execute,
@@ -57,6 +60,7 @@ def function_attempts(
 ) -> Iterator[Attempt]:
     """Trials of a forward function."""
     flat = trial.flat
+    kind = replace(trial.kind, flat=flat)
     choices: list[tuple[str, list[Argument | None]]] = []
     for parameter in forward.parameters:
         options: list[Argument | None] = [
@@ -73,16 +77,16 @@ def function_attempts(
                 for r in ("input", "weights", "bias", "stride", "padding")
             ]
         choices.append((parameter.name, options))
-    datas, weights, biases = layouts_to_try(wishes, flat=flat)
+    datas, weights, biases = layouts_to_try(wishes, kind)
     pairs = sorted(itertools.product(range(len(datas)), range(len(weights))), key=sum)
     pairs += [
         p for p in itertools.product(range(len(datas)), range(len(weights))) if p not in pairs
     ]
     for i, j in pairs:
         data, weight = datas[i], weights[j]
-        if not belong_together(data, weight):
+        if not belong_together(data, weight, depthwise=trial.depthwise):
             continue
-        for arguments in itertools.islice(combinations_of(forward, choices), 24):
+        for arguments in itertools.islice(combinations_of(choices), 24):
             roles = roles_in(arguments)
             if "input" not in roles or "weights" not in roles:
                 continue
@@ -90,7 +94,7 @@ def function_attempts(
             first_failure: Failure | None = None
             repeated = 0
             for bias in best_bias:
-                c = Convention(target, data, data, weight, bias, forward=arguments)
+                c = Convention(target, data, data, weight, bias, forward=arguments, abilities=kind)
                 if (
                     bias
                     and any(letter in bias for letter in "HW")
@@ -113,17 +117,19 @@ def class_attempts(
 ) -> Iterator[Attempt]:
     """Trials of a class: constructed, its parameters set, its forward method run."""
     flat = trial.flat
+    kind = replace(trial.kind, flat=flat)
     assert target.constructor is not None  # noqa: S101  (for the type checker)
     choices = constructor_choices(target)
-    datas, weights, biases = layouts_to_try(wishes, flat=flat)
-    for constructor in combinations_of(target.constructor, choices):
+    datas, weights, biases = layouts_to_try(wishes, kind)
+    for constructor in combinations_of(choices):
         roles = roles_in(constructor)
         given = weights if roles.get("weights") == "array" else weights[:1]
         given_bias = biases if roles.get("bias") == "array" else biases[:1]
         for data, weight, bias in itertools.product(datas, given, given_bias):
-            if roles.get("weights") == "array" and not belong_together(data, weight):
+            together = belong_together(data, weight, depthwise=trial.depthwise)
+            if roles.get("weights") == "array" and not together:
                 continue
-            c = Convention(target, data, data, weight, bias, constructor=constructor)
+            c = Convention(target, data, data, weight, bias, constructor, abilities=kind)
             c = replace(c, abilities=abilities_of(c, (constructor,), flat=flat))
             outcome = list(_class_attempt(c, sandbox, trial, fixed_weights=len(given) > 1))
             yield from outcome
@@ -155,7 +161,8 @@ def _class_attempt(
     forward_arguments = arguments_of_forward(c.target)
     if forward_arguments is None:
         return
-    c = replace(c, forward=forward_arguments)
+    feed = arguments_of_input(c.target.feed) if c.target.feed is not None else ()
+    c = replace(c, forward=forward_arguments, feed=feed, rates=_rates(c, found))
     options = list(parameter_paths(found, c, probe)) if not fixed_weights else []
     if not options and not fixed_weights:
         hard_coded = list(hard_coded_kernels(found, c, probe))
@@ -169,6 +176,17 @@ def _class_attempt(
         options = [with_paths(c, found, probe)]
     for option in options:
         yield _try_forward(option, sandbox, trial)
+
+
+_RATE_NAMES = re.compile(r"^_?(lr|l_r|learn(ing)?_?rate|alpha|eta|lrate|step_size)$", re.IGNORECASE)
+
+
+def _rates(c: Convention, found: dict[Path, Array]) -> tuple[Path, ...]:
+    """Learning rates on the object, where the constructor is given none."""
+    if "learning rate" in roles_in(c.constructor):
+        return ()
+    names = {path: str(path[-1][1]) for path, array in found.items() if array.ndim == 0}
+    return tuple(path for path, name in names.items() if _RATE_NAMES.match(name))
 
 
 def _try_forward(c: Convention, sandbox: Sandbox, kind: Trial) -> Attempt:

@@ -11,9 +11,8 @@ import numpy as np
 from convgrad.check.conventions.layouts import (
     BIAS_LAYOUTS,
     FLAT_BIAS,
-    FLAT_WEIGHTS,
-    WEIGHT_LAYOUTS,
     belong_together,
+    weight_layouts,
 )
 from convgrad.check.conventions.roles import (
     ROLE,
@@ -64,7 +63,8 @@ def _rank_of_path(path: Path, pattern: re.Pattern[str]) -> tuple[int, int]:
 def parameter_paths(found: dict[Path, Array], c: Convention, probe: Probe) -> Iterator[Convention]:
     """The conventions whose weights are an array of the object, likeliest first."""
     shape = probe.sizes.shapes["w"]
-    layouts = FLAT_WEIGHTS if c.abilities.flat else WEIGHT_LAYOUTS
+    layouts = weight_layouts(c.abilities)
+    depthwise = c.abilities.depthwise
     candidates: list[tuple[tuple[int, int], Path, str]] = []
     for path, array in found.items():
         if array.ndim == 0:
@@ -72,7 +72,8 @@ def parameter_paths(found: dict[Path, Array], c: Convention, probe: Probe) -> It
         candidates += [
             (_rank_of_path(path, _WEIGHT_NAMES), path, layout)
             for layout in layouts
-            if fits(array.shape, "KCHW", layout, shape) and belong_together(c.data, layout)
+            if fits(array.shape, "KCHW", layout, shape)
+            and belong_together(c.data, layout, depthwise=depthwise)
         ]
     candidates = [x for x in candidates if x[0][0] < 2] or candidates
     for _, path, layout in sorted(candidates, key=lambda x: x[0])[:6]:
@@ -80,7 +81,7 @@ def parameter_paths(found: dict[Path, Array], c: Convention, probe: Probe) -> It
         yield _with_bias(named, found, probe, skip=path)
 
 
-_BIAS_NAMES = re.compile(r"^_?(b\d?|bias(es)?|w0|b0|offset)$", re.IGNORECASE)
+_BIAS_NAMES = re.compile(r"^_?(b\d?|bias(es)?|w0|b0|offsets?|thresholds?|thetas?)$", re.IGNORECASE)
 
 
 def _with_bias(c: Convention, found: dict[Path, Array], probe: Probe, skip: Path) -> Convention:

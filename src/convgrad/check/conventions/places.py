@@ -22,8 +22,7 @@ from convgrad.check.conventions.convention import (
 from convgrad.check.conventions.layouts import (
     BIAS_LAYOUTS,
     FLAT_BIAS,
-    FLAT_WEIGHTS,
-    WEIGHT_LAYOUTS,
+    weight_layouts,
 )
 from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.layout import fits
@@ -120,14 +119,14 @@ def search_probes(c: Convention) -> Iterator[Probe]:
     base = base_sizes(a)
     yield integers(base)
     rows = (0, 0) if a.flat else (1, 1)
-    square = base if a.flat else replace(base, size=(8, 8))
+    square = base if a.flat or a.transposed else replace(base, size=(8, 8))
     padded = replace(square, pads=(rows, (1, 1)))
     if a.padding:
         yield integers(replace(base, pads=(rows, (1, 1))))
         yield integers(replace(padded, batch=1))
     else:
         yield integers(square)
-    if a.filters and a.channels:
+    if a.filters and a.channels and not a.depthwise:
         yield integers(replace(square, filters=base.channels))
     if a.kernel is None:
         yield integers(replace(square, kernel=(1, 1)))
@@ -151,7 +150,7 @@ def _layouts_for(c: Convention, gradient: Pass) -> tuple[str, ...]:
     if gradient == "dx":
         return (c.data,)
     if gradient == "dw":
-        return (c.weights, *(FLAT_WEIGHTS if c.abilities.flat else WEIGHT_LAYOUTS))
+        return (c.weights, *weight_layouts(c.abilities))
     first = (c.bias,) if c.bias else ()
     every = FLAT_BIAS if c.abilities.flat else BIAS_LAYOUTS
     untied = "H" in c.bias or "W" in c.bias
@@ -171,13 +170,15 @@ def _candidates(
             axes, sizes = axes_of(gradient, layout, probe)
             if not fits(array.shape, axes, layout, sizes):
                 continue
-            for factor in (1.0, -1.0) if place.kind == "change" else (1.0,):
+            for factor in _factors(c, place):
                 located = replace(place, layout=layout, factor=place.factor * factor)
                 value = read_place(located, gradient, probe, run, 0)
                 if value is None:
                     continue
                 expected = probe.dz.sum(axis=0) if axes == "KHW" else right
                 score = _fit(value, expected, probe.sizes.batch)
+                if abs(factor) != 1 and score < RIGHT:
+                    continue
                 named = NAMES[gradient].match(name) is not None
                 yield score + (0.5 if named else 0.0) - handicap, located
         by_name = place.kind == "returned" or (place.kind == "attribute" and gradient != "dx")
@@ -185,6 +186,22 @@ def _candidates(
             layout = _layouts_for(c, gradient)[0]
             yield 0.4, replace(place, layout=layout)  # the name alone: its shape is wrong
     yield from _lone_result(c, gradient, run)
+
+
+_NUMBERS = re.compile(r"(?<![\w.])(0?\.\d+|\d(?:\.\d*)?e-\d+)", re.IGNORECASE)
+
+
+def _factors(c: Convention, place: Place) -> list[float]:
+    """What a change of the weights may have to be multiplied by, beside one over the rate.
+
+    A rate or a share of the last step, as in `v = 0.9 * v + 0.1 * dw`, may stand in the code.
+    """
+    if place.kind != "change":
+        return [1.0]
+    numbers = dict.fromkeys(float(n) for n in _NUMBERS.findall(c.target.text))
+    written = [n for n in numbers if 0 < n < 1]
+    every = [1.0, *(1 / (1 - n) for n in written), *(RATE / n for n in written)]
+    return [sign * factor for factor in dict.fromkeys(every) for sign in (1.0, -1.0)]
 
 
 def _lone_result(c: Convention, gradient: Pass, run: Run) -> Iterator[tuple[float, Place]]:
@@ -210,6 +227,8 @@ def _fit(value: Array, expected: Array, batch: int) -> float:
 def _arrays(c: Convention, gradient: Pass, run: Run) -> Iterator[tuple[Place, Array, str]]:
     """Every array that the backward pass left, with the name it has there."""
     for i, function in enumerate(c.target.backward):
+        if function is c.target.update and i > 0:
+            continue  # what applies the gradients is called for its effect
         for path, array in leaves(run.results.get(f"backward{i}0")):
             name = str(path[-1][1]) if path and isinstance(path[-1][1], str) else ""
             if not name:

@@ -223,7 +223,7 @@ ROLES: tuple[Role, ...] = (
     ),
     Role(
         "filters",
-        r"(n_?|num_?)(filters?|kernels?|out)|out_channels|c_?out|k",
+        r"(n_?|num_?)(filters?|kernels?|out)|out_channels|c_?out|k|n?f",
         r"(n_?|nb_?|num_?|number_?of_?|no_?of_?)(filters?|kernels?|out(put)?(_?(channels?|maps|filters))?|f|k|units|features|feature_maps)|"
         r"filters?(_?(num|number|count|n))?|out_?(put)?_?(channels?|ch|c|depth|maps|planes|features|filters|dim|size)?|"
         r"c_?out|k|f|kernels?(_?(num|number|count))?|kernels_count|output_channels?|depth|channels?_?out|features|"
@@ -232,10 +232,10 @@ ROLES: tuple[Role, ...] = (
     ),
     Role(
         "channels",
-        r"(n_?|num_?|in_?)channels?|c_?in|in_?c",
+        r"(n_?|num_?|in_?)channels?|c_?in|in_?c|n?c",
         r"in_?(put)?_?(channels?|ch|c|depth|maps|planes|features|dim|size|filters)?|c_?in|"
         r"(n_?|nb_?|num_?|number_?of_?)(channels?|in(put)?s?(_?(channels?|maps|depth))?|c|chan)|channels?(_?in)?|depth|c|"
-        r"image_channels|prev_channels|n_c_prev|nin|img_channels|filter_depth|input_dim|fan_in|channel",
+        r"image_channels|prev_channels|n_features(_in)?|n_c_prev|nin|img_channels|filter_depth|input_dim|fan_in|channel",
         (Way("number", lambda s: s.sizes.channels),),
     ),
     Role(
@@ -279,7 +279,8 @@ ROLES: tuple[Role, ...] = (
     Role(
         "shape of the input",
         r"(x|in(put)?s?|image|data|a_prev)_?(shape|size|dim\w*)|shape",
-        r"(x|in(put)?s?|image|img|data|in|prev)_?(shape|size|dim\w*)|shape|dims?|in_?dims?",
+        r"(x|in(put)?s?|image|img|data|in|prev)_?(shape|size|dim\w*)|shape|dims?|in_?dims?|"
+        r"(shape|size|dims?)_?(in(put)?|x|of_input)",
         (
             Way("without the batch", _input_shape),
             Way("with the batch", lambda s: _shape(s.data, "NCHW", s.sizes.shapes["x"])),
@@ -309,7 +310,7 @@ ROLES: tuple[Role, ...] = (
     ),
     Role(
         "learning rate",
-        r"l_?r|learn(ing)?_?rate|alpha|eta|rate|step_size|epsilon|lrate",
+        r"l_?r|learn(ing)?_?rate|alpha|eta|rate|step_size|epsilon|lrate|learn_?rate",
         r"l_?r|learn(ing)?_?rate|alpha|eta|lrate",
         (Way("number", _fixed(RATE)),),
     ),
@@ -336,6 +337,12 @@ ROLES: tuple[Role, ...] = (
             Way("word none", _fixed("none")),
             Way("empty", _fixed("")),
         ),
+    ),
+    Role(
+        "number of the layer",
+        r"layer_?(id|idx|index|num(ber)?|no|i|n)|l|i|idx|index|layer",
+        "",
+        (Way("one", _fixed(1)),),
     ),
     Role(
         "nothing",

@@ -30,7 +30,7 @@ from convgrad.check.conventions.convention import (
 )
 from convgrad.check.conventions.forward import class_attempts, function_attempts
 from convgrad.check.conventions.layouts import belong_together, layouts_to_try
-from convgrad.check.conventions.upgrade import any_kernel, upgrade, without_ignored
+from convgrad.check.conventions.upgrade import any_kernel, upgrade, with_mode, without_ignored
 from convgrad.check.conventions.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -54,18 +54,22 @@ def find_convention(target: Target, sandbox: Sandbox, wishes: Wishes | None = No
 def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget) -> Convention:
     """The convention up to the forward pass; without one, the candidates wait for the backward."""
     best: Attempt | None = None
-    flats = (True, False) if re.search(r"1d", target.name, re.IGNORECASE) else (False, True)
-    for kind in _kinds(flats):
+    for kind in _kinds(target, wishes):
         for attempt in _attempts(target, sandbox, wishes, budget, kind):
             if best is None or attempt.score > best.score:
                 best = attempt
             if attempt.score >= EXACT:
                 found = any_kernel(attempt.convention, sandbox)
-                return without_ignored(upgrade(found, sandbox), sandbox)
+                found = without_ignored(upgrade(found, sandbox), sandbox)
+                if wishes.mode is not None:
+                    return replace(found, abilities=replace(found.abilities, mode=wishes.mode))
+                return with_mode(found, sandbox)
             enough = best.score >= BATCH_AND_FILTERS and time.monotonic() - budget.started > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
-        if best is not None and best.score >= BATCH_AND_FILTERS:
+        other = kind.transposed or kind.depthwise  # the name says so, and may mean another thing
+        plausible = UP_TO_BIAS if other else BATCH_AND_FILTERS
+        if best is not None and best.score >= plausible:
             break
     if best is None or best.score <= 0:
         failure = best.failure if best else None
@@ -73,41 +77,62 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
     return best.convention
 
 
-def _kinds(flats: tuple[bool, ...]) -> Iterator[Trial]:
-    """Kinds of layers: of two dimensions and one; of equal sides for code that needs them."""
-    for flat in flats:
-        yield Trial(flat=flat)
-        if not flat:
-            yield Trial(square=True, square_kernel=True)
+_ONE_AXIS = re.compile(
+    r"1[-_ ]?d\b|conv(olution(al)?)?_?1d|temporal|sequence|time_?steps?", re.IGNORECASE
+)
+
+
+_TRANSPOSED = re.compile(r"transpos|deconv|(?<![a-z])(up|t)_?conv|fraction", re.IGNORECASE)
+_DEPTHWISE = re.compile(r"depth_?wise|separable|(?<![a-z])dw_?conv", re.IGNORECASE)
+
+
+def _kinds(target: Target, wishes: Wishes) -> Iterator[Trial]:
+    """Kinds of layers, what the code is called first: of one axis, transposed, depthwise."""
+    flats = [True, False] if _ONE_AXIS.search(target.text) else [False, True]
+    kinds = ["convolution", "transposed", "depthwise"]
+    for pattern, kind in ((_TRANSPOSED, "transposed"), (_DEPTHWISE, "depthwise")):
+        if pattern.search(f"{target.name} {target.forward.name if target.forward else ''}"):
+            kinds.sort(key=lambda k, first=kind: k != first)
+    if wishes.axes is not None:
+        flats = [wishes.axes == 1]
+    if wishes.kind is not None:
+        kinds = [wishes.kind]
+    for kind in kinds:
+        for flat in flats:
+            trial = Trial(flat, transposed=kind == "transposed", depthwise=kind == "depthwise")
+            yield trial
+            if not flat:
+                yield replace(trial, square=True, square_kernel=True)
 
 
 def _attempts(
     target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget, for_forward: Trial
 ) -> Iterator[Attempt]:
     """Every way to call the code on one kind of layer."""
-    square, flat = for_forward.square or for_forward.square_kernel, for_forward.flat
+    square = for_forward.square or for_forward.square_kernel
     if target.is_class:
         yield from class_attempts(target, sandbox, wishes, for_forward)
     elif target.forward is not None:
         yield from function_attempts(target, target.forward, sandbox, wishes, for_forward)
     elif not square:
-        yield from _backward_only(target, sandbox, wishes, budget, flat=flat)
+        yield from _backward_only(target, sandbox, wishes, budget, for_forward)
 
 
 def _backward_only(
-    target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget, *, flat: bool
+    target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget, trial: Trial
 ) -> Iterator[Attempt]:
     """Without a forward pass the gradients themselves must decide."""
-    datas, weights, biases = layouts_to_try(wishes, flat=flat)
+    kind = replace(trial.kind, flat=trial.flat)
+    datas, weights, biases = layouts_to_try(wishes, kind)
     for data, weight in itertools.product(datas, weights):
-        if not belong_together(data, weight):
+        if not belong_together(data, weight, depthwise=trial.depthwise):
             continue
         for bias in biases[:3]:
-            c = Convention(target, data, data, weight, bias)
+            c = Convention(target, data, data, weight, bias, abilities=kind)
             every = [list(backward_arguments(c, f, [])) for f in target.backward]
             for combination in itertools.islice(joint(every), 12):
-                trial = with_backward_abilities(replace(c, backward=combination))
-                outcome = places.find_places(trial, sandbox)
+                tried = with_backward_abilities(replace(c, backward=combination))
+                outcome = places.find_places(tried, sandbox)
                 score = EXACT if outcome.complete else min(outcome.score, EXACT - 0.5)
                 yield Attempt(outcome.convention, score, outcome.failure)
     del budget

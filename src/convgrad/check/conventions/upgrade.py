@@ -20,7 +20,7 @@ from convgrad.check.conventions.roles import (
     CannotExpressError,
 )
 from convgrad.check.layout import fits
-from convgrad.check.probe import Sizes, base_sizes, integers
+from convgrad.check.probe import MODES, Sizes, base_sizes, integers
 
 if TYPE_CHECKING:
     from convgrad.check.conventions.convention import Argument
@@ -68,6 +68,20 @@ def upgrade(c: Convention, sandbox: Sandbox) -> Convention:
             if _forward_is_right(trial, probe_sizes, sandbox):
                 c = trial
                 break
+    return c
+
+
+def with_mode(c: Convention, sandbox: Sandbox) -> Convention:
+    """What stands in the padding, where it is not zero: the first mode that gives the output."""
+    if not c.abilities.padding or c.abilities.transposed:
+        return c
+    for mode in MODES:
+        abilities = replace(c.abilities, mode=mode)
+        sizes = base_sizes(abilities)
+        rows = (0, 0) if abilities.flat else (1, 1)
+        trial = replace(c, abilities=abilities)
+        if _forward_is_right(trial, replace(sizes, pads=(rows, (1, 1))), sandbox):
+            return trial
     return c
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from convgrad.check.probe import Sizes
+
 if TYPE_CHECKING:
-    from convgrad.check.probe import Abilities, Sizes
+    from convgrad.check.probe import Abilities
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,9 @@ class Wishes:
         bias: layout of the bias, such as "111K".
         forward: name of the forward method or function.
         backward: name of the backward method.
+        kind: "convolution", "transposed" or "depthwise".
+        mode: what stands in the padding, in the words of `numpy.pad`.
+        axes: how many axes the layer slides along.
         layer: fields of the probed layer that are fixed, such as {"stride": (2, 2)}.
     """
 
@@ -27,6 +32,9 @@ class Wishes:
     bias: str | None = None
     forward: str | None = None
     backward: str | None = None
+    kind: str | None = None
+    mode: str | None = None
+    axes: int | None = None
     layer: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def fix(self, sizes: Sizes, abilities: Abilities) -> Sizes:
@@ -42,4 +50,20 @@ class Wishes:
             "kernel": abilities.kernel is None,
             "size": True,
         }
-        return replace(sizes, **{name: v for name, v in self.layer.items() if able[name]})
+        fixed = {name: v for name, v in self.layer.items() if able[name]}
+        if abilities.flat:
+            fixed |= {name: (_FLAT[name], v[1]) for name, v in fixed.items() if name in _FLAT}
+        return replace(sizes, **fixed)
+
+    def unheard(self, abilities: Abilities) -> list[str]:
+        """The fixed fields that the code cannot express, in the words of the options."""
+        plain = self.fix(Sizes(), replace(abilities, flat=False))
+        return [
+            f"--{_OPTIONS.get(name, name)} is not understood by the code: other layers were probed"
+            for name, value in self.layer.items()
+            if getattr(plain, name) != value
+        ]
+
+
+_FLAT = {"stride": 1, "pads": (0, 0), "dilation": 1, "kernel": 1, "size": 1}
+_OPTIONS = {"pads": "padding", "size": "input-size"}

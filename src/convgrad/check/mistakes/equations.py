@@ -321,7 +321,12 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
     "error-rotated": {("", ""): turned("dz")},
     "kernel-gradient-reversed": {("", ""): left_turned},
     "all-into-first-sample": {("", ""): into_first("n")},
-    "first-sample-only": {("", ""): only("n")},
+    "first-sample-only": {
+        ("", ""): only("n"),
+        ("", "input"): terms(
+            lambda term: _read(term, "x", lambda a: a.with_indices({"n": Affine.number(0)}))
+        ),
+    },
     "weight-gradient-for-input-gradient": {("", ""): weights_for_left},
     "overwritten-not-added": {
         ("dx", "filters"): only("k", "K"),
@@ -360,6 +365,8 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
         ("", "taps"): factor("1/T"),
         ("", "half"): factor("1/2"),
         ("", "filters"): factor("1/K"),
+        ("", "rows"): factor("1/O"),
+        ("", "columns"): factor("1/O"),
     },
     "bias-ignored": {("", ""): lambda equation: replace(equation, terms=equation.terms[1:])},
     "bias-sum": {
@@ -375,6 +382,7 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
     "dilation-off-by-one": {
         ("", ""): sizes(d=_D - 1),
         **{("", f"one more, {axes}"): sizes(d=_D + 1) for axes in AXES},
+        **{("", f"gaps, {axes}"): sizes(d=_D - 1) for axes in AXES},
     },
     "dilation-ignored": {("", ""): sizes(d=1)},
     "zero-insertion": {("", ""): sizes(s=_S + 1)},
@@ -392,6 +400,7 @@ NO_EQUATION: Mapping[str, str] = {
     "crop-empty": "a slice that ends at -0 is empty: a rule of the language, no subscript",
     "uncovered-rows": "the array has another shape, so entries are absent and not wrong",
     "clipped": "a limit is no sum of products",
+    "padding-mode-ignored": "entries stand in several places at once: no subscript says so",
     "low-precision": "rounding happens after the products",
     "axes-mixed": "memory is read in another order, across the axes",
     "never-runs": "there is no result",

@@ -196,6 +196,11 @@ def dilation_by(change: int) -> Callable[[Nest, int], Nest]:
     return rewrite
 
 
+def gaps_for_dilation(nest: Nest, axis: int) -> Nest:
+    """The number of gaps between two taps stands for their distance, also where there is none."""
+    return moved(nest, axis, dilation=nest.sizes.dilation[axis] - 1)
+
+
 def dilation_one(nest: Nest, axis: int) -> Nest:
     """The dilation is left out of the subscript."""
     return moved(nest, axis, dilation=1)
@@ -282,6 +287,11 @@ def first_sample(nest: Nest) -> Nest:
     dz = nest.dz.copy()
     dz[1:] = 0
     return replace(nest, dz=dz)
+
+
+def input_of_first_sample(nest: Nest) -> Nest:
+    """The error of every sample meets the input of the first."""
+    return replace(nest, x=np.broadcast_to(nest.x[:1], nest.x.shape))
 
 
 def into_first_sample(nest: Nest, a: Array) -> Array:

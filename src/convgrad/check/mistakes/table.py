@@ -6,6 +6,7 @@ a name, two sentences, the term of the equation and a rewriting; nothing else re
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -232,6 +233,15 @@ MISTAKES: tuple[Mistake, ...] = (
         source=r"pad|return",
     ),
     Mistake(
+        "padding-mode-ignored",
+        ("dx",),
+        "The margin of the padded gradient is cut off, though it was copied from the input.",
+        "Add what falls into the margin to the entries from which it was copied.",
+        "range of i",
+        (*r.always(lambda nest: replace(nest, folds=None) if nest.folds else None),),
+        source=r"return|pad",
+    ),
+    Mistake(
         "padding-hard-coded",
         ("forward", "dx", "dw"),
         "The padding is a fixed number instead of the layer's.",
@@ -311,7 +321,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "Only the first sample takes part.",
         "Sum dw and db over all samples, and give every sample its dx.",
         "sum over n",
-        (*r.always(r.first_sample),),
+        (*r.always(r.first_sample), *r.always(r.input_of_first_sample, "input")),
         source=r"range\(1\)|\[0",
     ),  # samples: 3 of 79
     Mistake(
@@ -492,6 +502,8 @@ MISTAKES: tuple[Mistake, ...] = (
             *_divided(_taps, "taps"),
             *_divided(_two, "half"),
             *_divided(_filters, "filters"),
+            *_divided(lambda nest: nest.sizes.output[0], "rows"),
+            *_divided(lambda nest: nest.sizes.output[1], "columns"),
         ),
         source=r"mean|/",
     ),
@@ -532,7 +544,11 @@ MISTAKES: tuple[Mistake, ...] = (
         "The dilation is off by one (dilation 1 means no gaps).",
         "Taps lie d positions apart.",
         "d·t",
-        (*r.on_each(r.dilation_by(-1)), *r.on_each(r.dilation_by(1), "one more, ")),
+        (
+            *r.on_each(r.dilation_by(-1)),
+            *r.on_each(r.dilation_by(1), "one more, "),
+            *r.on_each(r.gaps_for_dilation, "gaps, "),
+        ),
         source=r"dilat",
     ),
     Mistake(
