@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convgrad import ConvgradError, Convolution, EquationError, parse, passes
+from convgrad.letters import letter_values
 from convgrad.notation.compose import compose, compose_ranges
 from convgrad.notation.conventions import CONVENTIONS, FRAMEWORK, convention
 from convgrad.notation.latex import latex
@@ -17,7 +18,7 @@ from convgrad.notation.python import program
 from convgrad.notation.unicode import unicode
 from tests.conftest import examples
 from tests.layers import layers
-from tests.test_engine import BATCH, letters_of, numpy_passes, user_arrays
+from tests.test_engine import BATCH, numpy_passes, user_arrays
 
 ASKED = Convolution((32, 32), 3, 20, 5, stride=2, padding=1)
 
@@ -59,7 +60,7 @@ def test_the_general_code_takes_the_sizes_that_no_array_tells(layer, vectorised)
     found = passes(layer, symbolic=True)
     for name, equations in {"z": found.forward, **found.gradients}.items():
         source = program(equations, "run", vectorised=vectorised)
-        result = call(source, arrays, **letters_of(layer))
+        result = call(source, arrays, **letter_values(layer, BATCH))
         assert np.array_equal(result, expected[name].reshape(result.shape)), (name, source)
 
 
