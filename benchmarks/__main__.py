@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks import layers
+from benchmarks import checker, layers
 
 
 def main() -> None:
@@ -26,7 +26,12 @@ def main() -> None:
     )
     one.add_argument("--resume", action="store_true", help="keep what --out holds, do the rest")
     one.add_argument("--out", type=Path, default=Path("benchmarks/results/layers.json"))
+    two = commands.add_parser("checker", help="the time of a verdict on a file")
+    two.add_argument("--only", default="", help="files whose name holds this text")
     given = parser.parse_args()
+    if given.command == "checker":
+        checker.main(only=given.only)
+        return
     wanted = {"torch": not given.no_torch, "jax": given.jax, "tensorflow": given.tensorflow}
     others = tuple(name for name, asked in wanted.items() if asked)
     layers.main(
