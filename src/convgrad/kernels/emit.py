@@ -171,15 +171,18 @@ class Pointer:
             ),
         )
 
-    def prefetch(self, index: Value | int = 0) -> None:
-        """Ask for a cache line that is read soon; an address that does not exist is harmless."""
+    def prefetch(self, index: Value | int = 0, *, near: bool = False) -> None:
+        """Ask for a cache line that is read soon; an address that does not exist is harmless.
+
+        `near` asks for it in the first-level cache, otherwise it may come to the second only.
+        """
         self.code.call(
             "llvm.prefetch.p0",
             "void",
             (
                 Value(self.code, POINTER, self.at(index).text),
                 Value(self.code, "i32", "0"),
-                Value(self.code, "i32", "2"),
+                Value(self.code, "i32", "3" if near else "2"),
                 Value(self.code, "i32", "1"),
             ),
         )

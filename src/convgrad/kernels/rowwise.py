@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from math import prod
+from math import gcd, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,6 +82,12 @@ MOST_STRETCHES = 8
 """More would make the code long; layers that need them are left to `packed`."""
 BYTE = 0.03
 """Cycles for a byte that a task reads anew, or that goes through memory."""
+WAYS, LINE = 16, 64
+"""Of a second-level cache, where nobody says: ways, and bytes of a line."""
+FEW = 16
+"""Accumulators up to which a term has no time to ask for more."""
+SOON = 2
+"""Channels of the window that are asked for while a term is added."""
 AHEAD = 4
 """Channels of the factor that are asked for while one is packed."""
 PACK = 0.8
@@ -122,16 +128,22 @@ def emit_sum(module: Module, number: Number, tile: Tile) -> Code:
         for v in range(tile.vectors)
     }
     at = [code.pointer("window").at(code.pointer("lines").load(line)) for line in range(tile.lines)]
+    span, cells = (tile.rows - 1) * tile.steps[1], tile.lines * tile.rows * tile.vectors
     with code.loop(0, code.integer("channels")) as c:
         plane = [pointer.at(c * code.integer("plane")) for pointer in at]
         factor = code.pointer("factor").at(c * code.integer("step"))
         for pointer in plane:
             ahead = pointer.at(code.integer("ask"))
             ahead.prefetch()
-            ahead.prefetch((tile.rows - 1) * tile.steps[1])
+            ahead.prefetch(span)
         with code.loop(0, code.integer("terms")) as t:
             place = code.pointer("places").load(t)
             window = [pointer.at(place) for pointer in plane]
+            for pointer in window if cells > FEW else ():
+                following = pointer.at(code.integer("plane") * SOON)
+                following.prefetch(0, near=True)
+                if span * number.bytes > LINE // 2:  # else mostly in one line
+                    following.prefetch(span, near=True)
             panel = factor.at(code.pointer("factors").load(t))
             _emit_term(code, tile, sums, window, panel, code.pointer("stretches").load(t))
     for cell, total in enumerate(sums.values()):
@@ -581,7 +593,8 @@ def _blockings(
     size, groups, channels = tile.element.bytes, *c.window.shape[1:3]
     bundles, along = counts
     taps, panels = prod(c.factor.shape[3:]), -(-c.rows[0].extent // tile.width)
-    block = blocks(channels, max(target.l2 // 3 // (taps * tile.width * size), 16))
+    most = min(target.l2 // 6 // (taps * tile.width * size), _apart(c, size, target))
+    block = blocks(channels, max(most, 16))
     plane = prod(c.window.shape[3:]) * c.window.shape[0] * size
     cell = tile.lines * tile.rows * tile.width * size
     factor = groups * panels * tile.width * taps * channels * size
@@ -594,11 +607,21 @@ def _blockings(
         tasks = groups * row_blocks * number
         held = plane * block / number
         kept = row_panels * piece * part * cell if block < channels else 0
-        crowded = max((held + kept) / (target.l2 / 2), 1.0)
+        crowded = max((held + kept) / (target.l2 / 4), 1.0)
         again = BYTE * (factor * number + plane * groups * channels * row_blocks)
         again += factor / size * PACK + (2.0 * BYTE * factor if number > 1 else 0.0)
         cycles = (work * crowded + again) * imbalance(tasks, WORKERS)
         yield Blocking(block, row_panels, piece, part, cycles)
+
+
+def _apart(c: Contraction, size: int, target: Target) -> int:
+    """How many channels' lines the second-level cache holds where they lie in the same few sets.
+
+    A cache of 16 ways holds a line at its address modulo a sixteenth of its size. Planes of 64 x 64
+    are 16 KiB apart: of 256 channels, every eighth meets in a set.
+    """
+    sets = target.l2 // (WAYS * LINE)
+    return sets // gcd(sets, max(c.window.strides[2] * size // LINE, 1)) * WAYS * 3 // 4
 
 
 def _work(c: Contraction, tile: Tile, first: Table, kind: Table) -> float:
