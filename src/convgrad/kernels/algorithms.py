@@ -33,7 +33,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     )
 }
 
-LEAN = frozenset({"packed", "sliding"})
+LEAN = frozenset({"packed", "sliding", "rowwise"})
 """Algorithms whose tiles are functions of their own that get all they need as arguments.
 
 These run as fast without most of LLVM's passes, which take a third of the time of a first call.
