@@ -166,3 +166,10 @@ def test_a_long_file_is_read_to_its_end(tmp_path):
     path.write_text(other + (PUBLIC / "dlfs_book.py").read_text())
     (report,) = check_file(path).passes
     assert report.is_right
+
+
+def test_a_transposed_layer_is_reported_with_its_own_equation():
+    (report,) = check_file(PUBLIC / "transposed_layer__stride_ignored.py").passes
+    (mistake,) = report.mistakes
+    assert mistake.right == "dx[n,c,i] = Σ(k,t: 0 ≤ s·i + d·t − p < O) dz[n,k,s·i+d·t-p] · w[c,k,t]"
+    assert not mistake.computes  # the rewritings are those of the ordinary layer

@@ -20,5 +20,5 @@ def compiled_code_in_a_folder_of_its_own(tmp_path_factory):
 
             from convgrad.kernels import llvm
 
-            patch.setattr(llvm, "compile_object", lambda text, _: compile_outside(OUTSIDE, text))
+            patch.setattr(llvm, "compile_object", lambda text, *_: compile_outside(OUTSIDE, text))
         yield

@@ -88,7 +88,7 @@ def judge(
         target.name,
         verdicts,
         _features(judged),
-        tuple(mistakes),
+        tuple(replace(m, transposed=convention.abilities.transposed) for m in mistakes),
         describe(convention) | _habits(judged),
         _counterexample(convention, verdicts, observations, sandbox),
         str(failure) if failure else "",

@@ -11,6 +11,7 @@ from convgrad.check.mistakes.equations import computed, in_words, right_equation
 from convgrad.check.nest import PASSES
 
 if TYPE_CHECKING:
+    from convgrad.algebra.expression import Equation
     from convgrad.check.nest import Array, Pass
 
 Verdict: TypeAlias = Literal[
@@ -45,6 +46,7 @@ class FoundMistake:
     detail: str = ""
     line: int | None = None
     place: str = ""
+    transposed: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The entry of the JSON report."""
@@ -63,15 +65,26 @@ class FoundMistake:
     @property
     def computes(self) -> str:
         """The equation that code with this mistake computes; empty where it is none."""
-        for which in PASSES:
-            if which == self.gradient and (found := computed(self.name, which, self.detail)):
-                return in_words(found)
-        return ""
+        found = self.computed
+        return "" if found is None else in_words(found)
+
+    @property
+    def computed(self) -> Equation | None:
+        """The same as an equation; mistakes in transposed layers have none yet."""
+        which = self._which
+        if which is None or self.transposed:
+            return None
+        return computed(self.name, which, self.detail)
+
+    @property
+    def _which(self) -> Pass | None:
+        return next((p for p in PASSES if p == self.gradient), None)
 
     @property
     def right(self) -> str:
         """The right equation of the gradient."""
-        return next((in_words(right_equation(p)) for p in PASSES if p == self.gradient), "")
+        which = self._which
+        return in_words(right_equation(which, transposed=self.transposed)) if which else ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from convgrad.algebra.differentiate import CHAIN, DELTA, GIVEN, LINEAR, RANGES, SIFT, SOLVE, Rule
 from convgrad.check.forms.words import drawn
-from convgrad.check.mistakes.equations import computed, derivation_of, right_equation
+from convgrad.check.mistakes.equations import derivation_of, right_equation
 from convgrad.check.nest import PASSES
 from convgrad.check.report import BAD
 
@@ -115,17 +115,18 @@ def _lesson(report: PassReport) -> str:
     return "\n".join(lines)
 
 
-def missed(name: str, which: Pass) -> Rule:
+def missed(name: str, which: Pass, *, transposed: bool = False) -> Rule:
     """The rule of the derivation of a pass that a mistake departs from."""
-    used = [step.rule for step in derivation_of(which)]
+    used = [step.rule for step in derivation_of(which, transposed=transposed)]
     wanted = MISSED.get(name, ())
     return next((rule for rule in wanted if rule in used), used[-1])
 
 
 def _derivation(which: Pass, verdict: str, mistakes: Sequence[FoundMistake]) -> Iterator[str]:
     """The steps up to the last that was missed, and the result."""
-    steps = derivation_of(which)
-    marks = {m.name: missed(m.name, which) for m in mistakes}
+    transposed = any(m.transposed for m in mistakes)
+    steps = derivation_of(which, transposed=transposed)
+    marks = {m.name: missed(m.name, which, transposed=m.transposed) for m in mistakes}
     far = [n for n, step in enumerate(steps) if step.rule in marks.values()]
     yield f"{which} is {verdict}. {'This is how it is derived, and where your code departs.' if far else 'This is how it is derived.'}"  # noqa: E501
     yield ""
@@ -140,7 +141,8 @@ def _derivation(which: Pass, verdict: str, mistakes: Sequence[FoundMistake]) -> 
         yield "    No known mistake explains the difference: compare each step with your code."
     if far and far[-1] < len(steps) - 1:
         yield "    From there the derivation goes on to the result:"
-        yield from _block(drawn(right_equation(which), WIDTH - 8), 8)
+        right = right_equation(which, transposed=transposed)
+        yield from _block(drawn(right, WIDTH - 8), 8)
 
 
 def _step(number: int, step: Step, *, marked: bool) -> Iterator[str]:
@@ -156,12 +158,12 @@ def _departure(mistake: FoundMistake, which: Pass) -> Iterator[str]:
     yield ""
     yield f"  → Here your code departs ({mistake.name}{place})."
     yield from _block("\n".join(wrap(mistake.sentence, WIDTH - 4)), 4)
-    equation = computed(mistake.name, which, mistake.detail)
-    if equation is not None:
+    if mistake.computed is not None:
         yield "    It computes"
-        yield from _block(drawn(equation, WIDTH - 8), 8)
+        yield from _block(drawn(mistake.computed, WIDTH - 8), 8)
+    rule = missed(mistake.name, which, transposed=mistake.transposed)
     yield from _block("\n".join(wrap(mistake.remedy, WIDTH - 4)), 4)
-    yield from _block("\n".join(wrap(IN_CODE[missed(mistake.name, which)], WIDTH - 4)), 4)
+    yield from _block("\n".join(wrap(IN_CODE[rule], WIDTH - 4)), 4)
     yield ""
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from convgrad.check.forms.picture import draw_difference
 from convgrad.check.forms.words import (
     MARKS,
-    computes,
     derived,
     numbers,
     short_paths,
@@ -147,7 +146,7 @@ def _mistake(same: Sequence[FoundMistake]) -> str:
     wrong = "".join(
         _formula(f"for {m.gradient} the code computes", equation)
         for m in same
-        if (equation := computes(m)) is not None
+        if (equation := m.computed) is not None
     )
     gradients = ", ".join(dict.fromkeys(m.gradient for m in same))
     places = ", ".join(dict.fromkeys(m.place for m in same if m.place))

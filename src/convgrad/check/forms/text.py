@@ -8,7 +8,6 @@ from typing import IO, TYPE_CHECKING
 from convgrad.check.forms.words import (
     LABELS,
     MARKS,
-    computes,
     derived,
     drawn,
     headline,
@@ -101,7 +100,7 @@ def _write_mistake(same: Sequence[FoundMistake], console: Console) -> None:
     if mistake.term:
         console.print(f"      term of the equation: {mistake.term}")
     for one in same:
-        equation = computes(one)
+        equation = one.computed
         if equation is not None:
             _write_equation(f"for {one.gradient} the code computes", equation, console)
 
@@ -131,7 +130,7 @@ def _write_features(report: PassReport, console: Console) -> None:
     console.print("    fails with", style="dim")
     for feature, passes in bad.items():
         words = ", ".join(f"{p} {v}" for p, v in passes.items() if v in BAD)
-        console.print(f"      {feature:<26}{words}", style="dim")
+        console.print(f"      {feature:<29}{words}", style="dim")
     good = [f for f in report.features if f not in bad]
     _write_words(f"right with {', '.join(good)}", console, "dim", indent=4)
 

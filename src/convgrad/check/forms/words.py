@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convgrad.check.mistakes.equations import TWO_AXES, computed, right_equation
+from convgrad.check.mistakes.equations import TWO_AXES, right_equation
 from convgrad.check.nest import PASSES
 
 if TYPE_CHECKING:
@@ -33,18 +33,11 @@ def drawn(equation: Equation, width: int) -> str:
     return unicode(compose(equation), width)
 
 
-def computes(mistake: FoundMistake) -> Equation | None:
-    """What code with a mistake computes instead, where it is an index equation."""
-    for which in PASSES:
-        if which == mistake.gradient:
-            return computed(mistake.name, which, mistake.detail)
-    return None
-
-
 def derived(report: PassReport, which: Pass) -> Equation:
     """The right equation of a pass, with both axes where a mistake confuses them."""
     both = any(m.name in TWO_AXES and m.gradient == which for m in report.mistakes)
-    return right_equation(which, rank=2 if both else 1)
+    transposed = any(m.transposed for m in report.mistakes)
+    return right_equation(which, rank=2 if both else 1, transposed=transposed)
 
 
 def together(mistakes: Sequence[FoundMistake]) -> list[list[FoundMistake]]:

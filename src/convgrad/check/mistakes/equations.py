@@ -41,13 +41,17 @@ Change: TypeAlias = "Callable[[Equation], Equation]"
 
 
 @lru_cache(maxsize=16)
-def right_equation(which: Pass, *, rank: int = 1, groups: int = 1) -> Equation:
+def right_equation(
+    which: Pass, *, rank: int = 1, groups: int = 1, transposed: bool = False
+) -> Equation:
     """The equation of a pass for every layer, as the algebra derives it.
 
     >>> print(right_equation("dw"))
     dw[k,c,t] = sum(n,o if 0 <= s*o + d*t - p < I) dz[n,k,o] * x[n,c,s*o+d*t-p]
     """
-    layer = Convolution((9,) * rank, 2 * groups, 3 * groups, kernel=2, groups=groups)
+    layer = Convolution(
+        (9,) * rank, 2 * groups, 3 * groups, kernel=2, groups=groups, transposed=transposed
+    )
     derived = passes(layer, symbolic=True)
     if which == "forward":
         return derived.forward[-1]
@@ -55,9 +59,9 @@ def right_equation(which: Pass, *, rank: int = 1, groups: int = 1) -> Equation:
 
 
 @lru_cache(maxsize=8)
-def derivation_of(which: Pass) -> tuple[Step, ...]:
+def derivation_of(which: Pass, *, transposed: bool = False) -> tuple[Step, ...]:
     """The steps from the forward pass to a gradient; of the forward pass the pass itself."""
-    derived = passes(Convolution(9, 2, 3, kernel=2), symbolic=True)
+    derived = passes(Convolution(9, 2, 3, kernel=2, transposed=transposed), symbolic=True)
     found = {"dx": derived.dx[-1], "dw": derived.dw, "db": derived.db}.get(which) or derived.dw
     return found.steps[:1] if which == "forward" else found.steps
 
