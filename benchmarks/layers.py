@@ -299,6 +299,7 @@ def draw(results: list[Result], path: Path) -> None:
     """A picture of all ratios, where matplotlib is installed."""
     try:
         import matplotlib.pyplot as plt
+        from matplotlib.ticker import LogLocator
     except ImportError:
         print("no picture: matplotlib is not installed")
         return
@@ -313,8 +314,9 @@ def draw(results: list[Result], path: Path) -> None:
     axes.set(xscale="log", xlabel="times as fast as the best PyTorch mode, pages kept")
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_yticks(range(len(labels)), labels, fontsize=7)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter("{x:.1g}")
+    axes.xaxis.set_minor_formatter("")
     axes.grid(axis="both", linewidth=0.3)
     axes.tick_params(labeltop=True, top=True)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
