@@ -128,7 +128,17 @@ def emit_sum(module: Module, number: Number, tile: Tile) -> Code:
         for v in range(tile.vectors)
     }
     at = [code.pointer("window").at(code.pointer("lines").load(line)) for line in range(tile.lines)]
-    span, cells = (tile.rows - 1) * tile.steps[1], tile.lines * tile.rows * tile.vectors
+    (_emit_alone if tile.alone else _emit_channels)(code, tile, sums, at)
+    for cell, total in enumerate(sums.values()):
+        code.pointer("to").store(total.get(), cell * lanes)
+    return code
+
+
+def _emit_channels(
+    code: Code, tile: Tile, sums: dict[tuple[int, int, int], Variable], at: list[Pointer]
+) -> None:
+    """All channels, and all terms of each."""
+    span = (tile.rows - 1) * tile.steps[1]
     with code.loop(0, code.integer("channels")) as c:
         plane = [pointer.at(c * code.integer("plane")) for pointer in at]
         factor = code.pointer("factor").at(c * code.integer("step"))
@@ -139,16 +149,42 @@ def emit_sum(module: Module, number: Number, tile: Tile) -> Code:
         with code.loop(0, code.integer("terms")) as t:
             place = code.pointer("places").load(t)
             window = [pointer.at(place) for pointer in plane]
-            for pointer in window if cells > FEW else ():
-                following = pointer.at(code.integer("plane") * SOON)
-                following.prefetch(0, near=True)
-                if span * number.bytes > LINE // 2:  # else mostly in one line
-                    following.prefetch(span, near=True)
+            if tile.lines * tile.rows * tile.vectors > FEW:
+                _emit_ask_near(code, tile, window)
             panel = factor.at(code.pointer("factors").load(t))
             _emit_term(code, tile, sums, window, panel, code.pointer("stretches").load(t))
-    for cell, total in enumerate(sums.values()):
-        code.pointer("to").store(total.get(), cell * lanes)
-    return code
+
+
+def _emit_alone(
+    code: Code, tile: Tile, sums: dict[tuple[int, int, int], Variable], at: list[Pointer]
+) -> None:
+    """All channels of a sum with one term each, or none: pointers run, and nothing else.
+
+    Whatever else a term computes competes with its multiply-adds for the same ports.
+    """
+    span = (tile.rows - 1) * tile.steps[1]
+    place = code.pointer("places").load()
+    panel = code.pointer("factor").at(code.pointer("factors").load())
+    at = [pointer.at(place) for pointer in at]
+    with code.loop(0, code.integer("channels") * code.integer("terms")) as c:
+        window = [pointer.at(c * code.integer("plane")) for pointer in at]
+        for pointer in window:
+            ahead = pointer.at(code.integer("ask"))
+            ahead.prefetch()
+            ahead.prefetch(span)
+        if tile.lines * tile.rows * tile.vectors > FEW:
+            _emit_ask_near(code, tile, window)
+        _emit_all(code, tile, sums, window, panel.at(c * code.integer("step")))
+
+
+def _emit_ask_near(code: Code, tile: Tile, window: list[Pointer]) -> None:
+    """Ask for the same places some channels on."""
+    span = (tile.rows - 1) * tile.steps[1]
+    for pointer in window:
+        following = pointer.at(code.integer("plane") * SOON)
+        following.prefetch(0, near=True)
+        if span * tile.element.bytes > LINE // 2:  # else mostly in one line
+            following.prefetch(span, near=True)
 
 
 def _emit_term(
@@ -161,24 +197,33 @@ def _emit_term(
 ) -> None:
     """One term for the positions that have it."""
 
-    def multiply(first: int, last: int) -> None:
-        across = [panel.vector(tile.lanes, v * tile.lanes) for v in range(tile.vectors)]
-        for line, pointer in enumerate(window):
-            for p in range(first, last):
-                down = code.splat(pointer.load(p * tile.steps[1]), tile.lanes)
-                for v, value in enumerate(across):
-                    total = sums[line, p, v]
-                    total.set(code.fma(down, value, total.get()))
-
     if not tile.stretches:
-        multiply(0, tile.rows)
+        _emit_all(code, tile, sums, window, panel)
         return
     with code.when(stretch.equals(0)):
-        multiply(0, tile.rows)
+        _emit_all(code, tile, sums, window, panel)
     with code.unless(stretch.equals(0)):
-        for which, (first, last) in enumerate(tile.stretches, 1):
+        for which, positions in enumerate(tile.stretches, 1):
             with code.when(stretch.equals(which)):
-                multiply(first, last)
+                _emit_all(code, tile, sums, window, panel, positions)
+
+
+def _emit_all(
+    code: Code,
+    tile: Tile,
+    sums: dict[tuple[int, int, int], Variable],
+    window: list[Pointer],
+    panel: Pointer,
+    positions: tuple[int, int] | None = None,
+) -> None:
+    """sums[l][p][v] += window[l][p] * panel[v] for a stretch of the positions, or all."""
+    across = [panel.vector(tile.lanes, v * tile.lanes) for v in range(tile.vectors)]
+    for line, pointer in enumerate(window):
+        for p in range(*(positions or (0, tile.rows))):
+            down = code.splat(pointer.load(p * tile.steps[1]), tile.lanes)
+            for v, value in enumerate(across):
+                total = sums[line, p, v]
+                total.set(code.fma(down, value, total.get()))
 
 
 def emit_write(module: Module, number: Number, tile: Tile) -> Code:
@@ -473,9 +518,17 @@ def rowwise_tiles(contraction: Contraction, number: str, target: Target) -> tupl
         stretches = lines.stretches(rows)
         if len(stretches) <= MOST_STRETCHES:
             several = min(room // rows, 4, count)
-            steps = (1, lines.axes[-1].step)
             tiles.append(
-                Tile(number, lanes, rows, vectors, several, steps=steps, stretches=stretches)
+                Tile(
+                    number,
+                    lanes,
+                    rows,
+                    vectors,
+                    several,
+                    steps=(1, lines.axes[-1].step),
+                    stretches=stretches,
+                    alone=prod(axis.taps for axis in lines.axes) == 1 and not stretches,
+                )
             )
     return tuple(tiles)
 
@@ -549,7 +602,8 @@ def _lists(
                 if stretch != (0, 0)
             ]
             first.append(len(terms))
-    taps, stretches = np.array(terms or [(0, 0)], np.int64).T
+    # One more than there are: the first term of an empty list may be looked at.
+    taps, stretches = np.array([*terms, (0, 0)], np.int64).T
     return np.array(first, np.int64), window[taps], factor[taps] * tile.width, stretches
 
 

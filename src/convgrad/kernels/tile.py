@@ -26,6 +26,7 @@ class Tile:
         steps: positions from one output to the next on these axes.
         stretches: the positions of the tile, first and last + 1, that a tap reads inside the
             array, where it does not read them all. Code that leaves absent terms out must know.
+        alone: whether a channel has one term, or none: then nothing runs through its terms.
     """
 
     number: str
@@ -36,6 +37,7 @@ class Tile:
     reads: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     steps: tuple[int, int] = (1, 1)
     stretches: tuple[tuple[int, int], ...] = ()
+    alone: bool = False
 
     def __str__(self) -> str:
         lines = f"{self.lines} lines x " if self.reads[0] else ""
