@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from convgrad.kernels.tile import Tile
 
 TABLE = INTEGER + "*"
+LINE = 64
+"""Bytes of a line of the caches."""
 
 
 def emit_gather(module: Module, number: Number, tile: Tile) -> Code:
@@ -91,6 +93,10 @@ def emit_tile(module: Module, number: Number, tile: Tile, used: int) -> Code:
             sums[row, vector].set(
                 code.pointer("from").vector(lanes, row * tile.width + vector * lanes)
             )
+    # A store to a line that is in no cache of this core waits for it, and others behind it.
+    for row in range(tile.rows):
+        for lane in range(0, used * lanes, LINE // number.bytes):
+            to.prefetch(row * stride + lane, near=True, write=True)
     with code.loop(0, code.integer("depth")) as k:
         panel = code.pointer("panel").at(code.pointer("places").load(k))
         factor = code.pointer("factor").at(code.pointer("factors").load(k))
