@@ -681,8 +681,8 @@ def _apart(c: Contraction, size: int, target: Target) -> int:
 def _work(c: Contraction, tile: Tile, first: Table, kind: Table) -> float:
     """Cycles of all tiles for one panel of rows after another, in the unit of `packed`.
 
-    Measured beside `packed`: a term costs 0.93 of what it costs there, and a channel 4, for its
-    plane is another place in memory.
+    Measured beside `packed`: a term costs 0.93 of what it costs there, and a channel 4, for it
+    computes addresses; where it has one term, pointers run on instead.
     """
     cells = tile.lines * tile.rows * tile.vectors
     loads = tile.lines * tile.rows + tile.vectors
@@ -691,10 +691,11 @@ def _work(c: Contraction, tile: Tile, first: Table, kind: Table) -> float:
     counts = np.diff(first).reshape(int(kind.max(initial=0)) + 1, -1)
     terms, tiles = float(counts.sum(axis=1)[kind].sum()), kind.size * counts.shape[1]
     each = 0.93 * max(cells, loads, 8.0) + 1.0
+    channel = 0.0 if tile.alone else 4.0
     scattered = 1.0 if c.output.step(position_names(c)[-1]) == 1 else 1.6
     squares = tile.vectors * tile.lines * -(-tile.rows // tile.lanes)
     write = 4.0 * tile.lanes * scattered * squares + 6.0 * cells + 40.0
-    return groups * panels * (channels * (terms * each + 4.0 * tiles) + tiles * write)
+    return groups * panels * (channels * (terms * each + channel * tiles) + tiles * write)
 
 
 def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
