@@ -416,6 +416,18 @@ def _emit_lines(
         first = terms.load()
         slot = ((at * bundles + nth) * piece_blocks + nth_block) * record["slots"]
         kept, is_first = tiles.at(slot * cells), channel.equals(0)
+        row = panel * tile.width
+        rows = (record["rows"] - row).minimum(tile.width)
+        to = output.at(row * record["out_row"] + record.table("block_to").load(block))
+        lines = [
+            to.at(record.table("line_to").load(bundle * tile.lines + line))
+            for line in range(tile.lines)
+        ]
+        is_last = (channel + channels).equals(record["channels"])
+        # The lines that are written to: asked for, so that nothing waits for them.
+        with code.when(is_last), code.loop(0, rows) as r:
+            for line in lines:
+                line.prefetch(r * record["out_row"], near=True, write=True)
         code.run(
             add,
             channels,
@@ -433,16 +445,14 @@ def _emit_lines(
             terms.load(1) - first,
             record.table("bundle_ask").load(bundle),
         )
-        with code.when((channel + channels).equals(record["channels"])):
-            row = panel * tile.width
-            to = output.at(row * record["out_row"] + record.table("block_to").load(block))
-            for line in range(tile.lines):
+        with code.when(is_last):
+            for nth_line, line in enumerate(lines):
                 code.run(
                     write,
-                    kept.at(line * tile.rows * tile.width),
-                    to.at(record.table("line_to").load(bundle * tile.lines + line)),
+                    kept.at(nth_line * tile.rows * tile.width),
+                    line,
                     record["out_row"],
-                    record["rows"] - row,
+                    rows,
                     record["out_step"],
                 )
 
