@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 PASSES = ("forward", "input_gradient", "weight_gradient")
 
+LINE = 64
+"""Bytes of a cache line."""
+
 INSTALL = {"torch": "torch", "jax": "jax", "tensorflow": "tensorflow-cpu"}
 """What to install for each library."""
 
@@ -34,15 +37,27 @@ class Calls:
 
 
 def arrays(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x, w and dz of a case."""
+    """x, w and dz of a case, each from the start of a cache line on.
+
+    So lies what a layer before would hand over: all the libraries' results do, NumPy's need not.
+    """
     layer, rng = case.layer, np.random.default_rng(0)
     shapes = (
         (case.batch, layer.in_channels, *layer.input_size),
         layer.weight_shape,
         (case.batch, layer.filters, *layer.output_size),
     )
-    x, w, dz = (rng.standard_normal(shape).astype(case.number) for shape in shapes)
+    x, w, dz = (_aligned(rng.standard_normal(shape).astype(case.number)) for shape in shapes)
     return x, w, dz
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    """A copy that begins where a cache line does."""
+    room = np.empty(array.nbytes + LINE, np.uint8)
+    begin = -room.ctypes.data % LINE
+    copy = room[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 def ours(case: Case, layout: str) -> Calls:
