@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convgrad.kernels.correlated import CORRELATED_ALGORITHM
+from convgrad.kernels.dotted import DOTTED_ALGORITHM
 from convgrad.kernels.lined import LINED_ALGORITHM
+from convgrad.kernels.matrix import MATRIX_ALGORITHM
 from convgrad.kernels.packed import PACKED_ALGORITHM
 from convgrad.kernels.plan import WORKERS
 from convgrad.kernels.rowwise import ROWWISE_ALGORITHM
@@ -30,10 +32,12 @@ ALGORITHMS: dict[str, Algorithm] = {
         WEIGHTED_ALGORITHM,
         CORRELATED_ALGORITHM,
         TRACED_ALGORITHM,
+        MATRIX_ALGORITHM,
+        DOTTED_ALGORITHM,
     )
 }
 
-LEAN = frozenset({"packed", "sliding", "rowwise"})
+LEAN = frozenset({"packed", "sliding", "rowwise", "matrix", "dotted"})
 """Algorithms whose tiles are functions of their own that get all they need as arguments.
 
 These run as fast without most of LLVM's passes, which take a third of the time of a first call.

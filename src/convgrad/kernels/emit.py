@@ -171,9 +171,7 @@ class Pointer:
             ),
         )
 
-    def prefetch(
-        self, index: Value | int = 0, *, near: bool = False, write: bool = False
-    ) -> None:
+    def prefetch(self, index: Value | int = 0, *, near: bool = False, write: bool = False) -> None:
         """Ask for a cache line that is read soon; an address that does not exist is harmless.
 
         `near` asks for it in the first-level cache, otherwise it may come to the second only.

@@ -28,6 +28,23 @@ def emit_transpose(code: Code, vectors: list[Value]) -> list[Value]:
     return vectors
 
 
+def emit_fold(code: Code, vectors: list[Value]) -> Value:
+    """The sums of as many vectors as they have lanes: lane j is that of vector j, in one order.
+
+    Halves of ever smaller squares are exchanged as in `emit_transpose`, and added at once.
+    """
+    lanes, vectors = len(vectors), list(vectors)
+    distance = lanes // 2
+    while distance:
+        low = [lane if not lane & distance else lanes + lane - distance for lane in range(lanes)]
+        high = [lane + distance if not lane & distance else lanes + lane for lane in range(lanes)]
+        pairs = zip(vectors[:distance], vectors[distance:], strict=True)
+        halves = [(code.shuffle(a, b, low), code.shuffle(a, b, high)) for a, b in pairs]
+        vectors = [code.define(a.type, f"fadd {a.type} {a.text}, {b.text}") for a, b in halves]
+        distance //= 2
+    return vectors[0]
+
+
 def emit_turn(module: Module, number: Number, tile: Tile) -> Code:
     """turn(to, from, row, rows, count, flag): to[j][r] = from[r*row + j], j < count, r < width.
 
