@@ -115,10 +115,13 @@ def _cost(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int, int], pan
     loads = 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
     line = stage.positions[-1]
     gather = GATHER if stage.in_place else GATHER * (1.0 + tile.lanes / line)
+    # Images of one position lie in no run at all.
+    single = tile.lanes if prod(stage.positions) == 1 else 1.0
+    gather *= single
     each = padded * max(1.0, loads + 0.85) + gather * row_blocks
     cost = groups * reduction * vectors * share(stage.axes, pieces) * each
     scattered = 4.0 if c.output.step(position_names(c)[-1]) > 1 else 1.0
-    cost += COPY * scattered * groups * c.rows[0].extent * vectors
+    cost += COPY * scattered * single * groups * c.rows[0].extent * vectors
     cost += 0.03 * groups * padded * reduction * pieces.number * tile.element.bytes
     cost += 1.3 * groups * padded * reduction
     cost += TILE * groups * padded * vectors * -(-reduction // depth)

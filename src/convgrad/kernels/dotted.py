@@ -175,7 +175,7 @@ def dotted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
         each = max(each, 2.0 * loads)
     tiles = panels * -(-free.extent // tile.lines)
     vectors = -(-depth.extent // tile.lanes)
-    work = groups * tiles * (vectors * each + 6.0 * cells + 60.0)
+    work = groups * tiles * (vectors * each + 5.0 * cells + 40.0)
     shares = (blocks(panels, -(-panels // share)) for share in (1, 2, 4, 8))
     cycles, piece = min((work * imbalance(groups * -(-panels // n), WORKERS), -n) for n in shares)
     piece_rows = -piece * tile.rows

@@ -1,7 +1,7 @@
 """Matrix: a product of matrices with lanes along the output, all arrays where they lie.
 
-    for each group, block of lanes, piece of rows (a task)
-      for each panel of rows
+    for each group, piece of lanes, piece of rows (a task)
+      for each chunk of rows, block of lanes, panel of rows
         for each index that is summed over: tile += broadcast side * lane side
 
 The gradients of a fully connected layer are such products: nothing is packed for so few uses.
@@ -32,16 +32,20 @@ MATRIX = Fields(
         "lanes",  # extents: of the index along the lanes, of the other one, of the sum
         "rows",
         "depth",
+        "chunk",  # rows that share a walk along the lanes
         "piece_rows",
         "pieces",
+        "piece_lanes",
+        "lane_pieces",
         "row_side",  # steps of the side that is broadcast
         "depth_side",
         "depth_lane",  # and of the side that is read in vectors
         "out_row",
-        "lane_blocks",
         *GROUP_FIELDS,
     )
 )
+LONG = 16
+"""Terms of a sum from which rows rather than lanes are walked along."""
 PAGES = 64
 """That a processor finds at once; others take it a few cycles."""
 
@@ -119,26 +123,31 @@ def matrix_text(tile: Tile) -> str:
     code = emit_task(module, "matrix", number)
     record, arguments = Record(MATRIX, code.pointer("record")), code.pointer("arguments")
     rest, piece = code.integer("task") // record["pieces"], code.integer("task") % record["pieces"]
-    group, block = rest // record["lane_blocks"], rest % record["lane_blocks"]
+    group, lane_piece = rest // record["lane_pieces"], rest % record["lane_pieces"]
     output, window, factor, bias, biased = emit_group(code, record, arguments, number.name, group)
     along = record["along_factor"] > 0
-    lane, side = code.choose(along, factor, window), code.choose(along, window, factor)
-    first_lane, first_row = block * tile.width, piece * record["piece_rows"]
+    lane_side, side = code.choose(along, factor, window), code.choose(along, window, factor)
+    first_lane, first_row = lane_piece * record["piece_lanes"], piece * record["piece_rows"]
+    last_lane = (first_lane + record["piece_lanes"]).minimum(record["lanes"])
     last_row = (first_row + record["piece_rows"]).minimum(record["rows"])
-    with code.loop(first_row, last_row, tile.rows) as row:
+    with (
+        code.loop(first_row, last_row, record["chunk"]) as chunk,
+        code.loop(first_lane, last_lane, tile.width) as lane,
+        code.loop(chunk, (chunk + record["chunk"]).minimum(last_row), tile.rows) as row,
+    ):
         code.run(
             multiply,
             record["depth"],
             side.at(row * record["row_side"]),
             record["row_side"],
             record["depth_side"],
-            lane.at(first_lane),
+            lane_side.at(lane),
             record["depth_lane"],
-            output.at(row * record["out_row"] + first_lane),
+            output.at(row * record["out_row"] + lane),
             record["out_row"],
             last_row - row,
-            record["lanes"] - first_lane,
-            bias.at(code.select(along, first_lane, row)),
+            last_lane - lane,
+            bias.at(code.select(along, lane, row)),
             record["along_factor"],
             biased,
         )
@@ -177,32 +186,40 @@ def matrix_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
     if not product or not sides:
         return None
     (along, other, is_factor), depth = sides, product.summed
-    groups, lane_blocks = c.extent("g"), -(-along.extent // tile.width)
-    panels = -(-other.extent // tile.rows)
-    # Each task takes whole panels; there are as many as keep the workers busy.
-    shares = (blocks(panels, -(-panels // share)) for share in (1, 2, 4, 8))
-    cycles, piece = min(
+    groups, work = c.extent("g"), _work(product, sides, tile, target)
+    lane_blocks, panels = -(-along.extent // tile.width), -(-other.extent // tile.rows)
+    # A task takes whole tiles; there are as many tasks as keep the workers busy.
+    shares = [(one, other) for one in (1, 2, 4, 8) for other in (1, 2, 4, 8)]
+    cuts = [
+        (blocks(panels, -(-panels // p)), blocks(lane_blocks, -(-lane_blocks // q)))
+        for p, q in shares
+    ]
+    cycles, piece_panels, piece_blocks = min(
         (
-            _work(product, sides, tile, target)
-            * imbalance(groups * lane_blocks * -(-panels // n), WORKERS),
-            -n,
+            work * imbalance(groups * -(-panels // p) * -(-lane_blocks // q), WORKERS),
+            -p,
+            -q,
         )
-        for n in shares
+        for p, q in cuts
     )
-    piece_rows = -piece * tile.rows
-    pieces = -(-other.extent // piece_rows)
+    piece_rows, piece_lanes = -piece_panels * tile.rows, -piece_blocks * tile.width
+    pieces, lane_pieces = -(-other.extent // piece_rows), -(-along.extent // piece_lanes)
+    # A long sum uses lanes in the first-level cache often; a short one writes rows in one go.
+    chunk = piece_rows if depth.extent >= LONG else tile.rows
     record: dict[str, int | np.ndarray] = {
         "along_factor": int(is_factor),
         "lanes": along.extent,
         "rows": other.extent,
         "depth": depth.extent,
+        "chunk": chunk,
         "piece_rows": piece_rows,
         "pieces": pieces,
+        "piece_lanes": piece_lanes,
+        "lane_pieces": lane_pieces,
         "row_side": other.window if is_factor else other.factor,
         "depth_side": depth.window if is_factor else depth.factor,
         "depth_lane": depth.factor if is_factor else depth.window,
         "out_row": other.output,
-        "lane_blocks": lane_blocks,
         **group_values(c),
     }
     return Plan(
@@ -210,12 +227,14 @@ def matrix_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
         kernel=Kernel("matrix", tile),
         loops=(
             Loop("group", groups, how="parallel"),
-            Loop("lane", along.extent, tile.width, "parallel"),
+            Loop("lane", along.extent, piece_lanes, "parallel"),
             Loop("row", other.extent, piece_rows, "parallel"),
-            Loop("row", min(piece_rows, other.extent), tile.rows, str(tile)),
+            Loop("row", min(piece_rows, other.extent), chunk),
+            Loop("lane", min(piece_lanes, along.extent), tile.width),
+            Loop("row", min(chunk, other.extent), tile.rows, str(tile)),
             Loop("sum", depth.extent),
         ),
-        steps=(Step("matrix", groups * lane_blocks * pieces),),
+        steps=(Step("matrix", groups * lane_pieces * pieces),),
         fields=MATRIX,
         record=record,
         shared=0,
@@ -239,7 +258,7 @@ def _work(product: Product, sides: tuple[Run, Run, bool], tile: Tile, target: Ta
     if depth.extent * stride > PAGES * 4096:
         each += 4.0
     tiles = -(-along.extent // tile.width) * -(-other.extent // tile.rows)
-    return tiles * (depth.extent * each + 3.0 * cells + 40.0)
+    return tiles * (depth.extent * each + 3.0 * cells + 4.0 * tile.rows + 40.0)
 
 
 MATRIX_ALGORITHM = Algorithm(

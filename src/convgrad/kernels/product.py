@@ -85,7 +85,7 @@ def product_of(c: Contraction) -> Product | None:
         for kind in ((True, True, False), (True, False, True), (False, True, True))
     ]
     free, rows, summed = found
-    if free is None or rows is None or summed is None or all(map(all, steps.values())) and steps:
+    if free is None or rows is None or summed is None or (all(map(all, steps.values())) and steps):
         return None
     return Product(free, rows, summed)
 

@@ -196,7 +196,6 @@ def _emit_term(
     stretch: Value,
 ) -> None:
     """One term for the positions that have it."""
-
     if not tile.stretches:
         _emit_all(code, tile, sums, window, panel)
         return
