@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convgrad.kernels.cells import CELL_FIELDS, present_cells, present_share, staged_cells
 from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value
 from convgrad.kernels.factor import TABLE, emit_task
 from convgrad.kernels.parts import PART_FIELDS, Parts, cut_parts, emit_add, emit_part
@@ -39,7 +40,7 @@ from convgrad.kernels.record import FACTOR, FLAG, Fields, Record, argument
 from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
 from convgrad.kernels.tile import Tile
 from convgrad.kernels.turn import emit_turn
-from convgrad.kernels.window import Stage, outer_sum, runs, window_axes
+from convgrad.kernels.window import Stage, outer_sum, window_axes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,11 +61,9 @@ WEIGHTED = Fields(
         "channel_block",
         "channel_blocks",
         "taps",
-        "offsets",  # per channel of a block and tap: where it lies in the stage
-        "runs",  # of positions that are neighbours in the stage
-        "run_first",
-        "run_place",
-        "run_length",
+        "cell_panels",  # of a block
+        "offsets",  # per slot of a panel: where its channel and tap lie
+        *CELL_FIELDS,
         "factor_image",
         "factor_group",
         "factor_row",
@@ -81,7 +80,7 @@ WEIGHTED = Fields(
 
 
 def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
-    """weigh(window, factor, offsets, first, place, length, runs, valid, to).
+    """weigh(window, factor, offsets, first, place, length, from, until, step, valid, to).
 
     to[r][v] += sum over positions p of window[place of p + offsets[r]] * factor[p][v].
     """
@@ -93,7 +92,9 @@ def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
         (TABLE, "first"),
         (TABLE, "place"),
         (TABLE, "length"),
-        (INTEGER, "runs"),
+        (INTEGER, "from"),
+        (INTEGER, "until"),
+        (INTEGER, "step"),
         (INTEGER, "valid"),
         (number.name, "to"),
     )
@@ -107,16 +108,17 @@ def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
         for v in vectors
     }
     at = [code.pointer("window").at(code.pointer("offsets").load(row)) for row in rows]
-    with code.loop(0, code.integer("runs")) as run:
+    step = code.integer("step")
+    with code.loop(code.integer("from"), code.integer("until")) as run:
         first = code.pointer("first").load(run)
         length = code.pointer("length").load(run).minimum(code.integer("valid") - first)
         place = code.pointer("place").load(run)
         begin = code.pointer("factor").at(first * tile.width)
         with code.loop(0, length) as j:
-            panel = begin.at(j * tile.width)
+            panel, here = begin.at(j * tile.width), place + j * step
             across = [panel.vector(lanes, v * lanes) for v in vectors]
             for row in rows:
-                down = code.splat(at[row].load(place + j), lanes)
+                down = code.splat(at[row].load(here), lanes)
                 for v in vectors:
                     sums[row, v].set(code.fma(down, across[v], sums[row, v].get()))
     for (row, v), total in sums.items():
@@ -143,7 +145,7 @@ def weighted_text(tile: Tile) -> str:
     channel = at * record["channel_block"]
     channels = (record["channels"] - channel).minimum(record["channel_block"])
     cells = channels * record["taps"]
-    cell_panels = (cells + (tile.rows - 1)) // tile.rows
+    cell_panels = record["cell_panels"]
     tiles = scratch.at(record["scratch_tiles"])
     turned = scratch.at(record["scratch_factor"])
     in_place = record["stage_in_place"] > 0
@@ -171,6 +173,7 @@ def weighted_text(tile: Tile) -> str:
         with code.loop(0, row_panels) as panel:
             _emit_turn_panel(code, record, tile, turn, (factor, turned, flag), (panel, rows), piece)
             with code.loop(0, cell_panels) as cell:
+                runs = record.table("list_first").at(record.table("panel_list").load(cell))
                 code.run(
                     weigh,
                     source,
@@ -179,7 +182,9 @@ def weighted_text(tile: Tile) -> str:
                     record.table("run_first"),
                     record.table("run_place"),
                     record.table("run_length"),
-                    record["runs"],
+                    runs.load(),
+                    runs.load(1),
+                    record["run_step"],
                     piece.valid,
                     tiles.at((panel * cell_panels + cell) * size),
                 )
@@ -194,7 +199,8 @@ def weighted_text(tile: Tile) -> str:
         with code.loop(0, live) as lane:
             target = output.at((panel * tile.width + lane) * record["out_row"])
             with code.loop(0, cells) as cell:
-                value = begin.load(cell * tile.width + lane)
+                slot = record.table("slots").load(cell)
+                value = begin.load(slot * tile.width + lane)
                 target.store(value, record.table("out_offsets").load(cell))
     emit_add(module, tile, WEIGHTED)
     return str(module)
@@ -236,9 +242,17 @@ def weighted_tiles(contraction: Contraction, number: str, target: Target) -> tup
         choice, vectors = ((14, 12, 8, 4) if wide else (8, 4)), 1
     else:
         choice, vectors = ((12, 14, 9, 8, 4) if wide else (6, 4)), 2
+    # Channels fill the rows of a tile evenly where a panel has one tap.
+    even = blocks(contraction.window.shape[2], max(choice))
     return tuple(
-        Tile(number, lanes, count, vectors) for count in choice if count <= max(cells, min(choice))
+        Tile(number, lanes, count, vectors)
+        for count in dict.fromkeys((*choice, even))
+        if count <= max(cells, min(choice))
     )
+
+
+MOST_IN_PLACE = 4096
+"""Positions of an image, which must be whole where absent terms are left out."""
 
 
 @dataclass(frozen=True)
@@ -249,6 +263,7 @@ class Cut:
     pieces: Pieces
     parts: Parts
     row_panels: int
+    present: bool
     cycles: float
 
 
@@ -271,25 +286,32 @@ def _cuts(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ..
             tasks = groups * -(-panels // row_panels) * -(-channels // block)
             # A piece at least for every processor.
             room = min(room, 2048, -(-total * tasks // WORKERS))
-            pieces = cut(images, axes, max(room, 64))
-            stage = Stage(
-                axes,
-                pieces.piece_images,
-                block,
-                pieces.split,
-                pieces.piece_length,
-                tile.lanes,
-                c.window,
-                in_place,
-            )
-            cycles = _cycles(c, tile, (stage, pieces, row_panels), tasks)
-            parts = cut_parts(c, pieces.number, tasks, cycles)
-            cycles = cycles * imbalance(tasks * parts.number, WORKERS) + parts.cycles
-            found.append(Cut(stage, pieces, parts, row_panels, cycles))
+            for present in (False, True):
+                whole = prod(a.positions for a in axes) if present else 0
+                pieces = cut(images, axes, max(room, whole, 64))
+                # Lists are of whole images, and of the channels of a block, none too few.
+                if present and (channels % block or whole > MOST_IN_PLACE):
+                    continue
+                stage = Stage(
+                    axes,
+                    pieces.piece_images,
+                    block,
+                    pieces.split,
+                    pieces.piece_length,
+                    tile.lanes,
+                    c.window,
+                    in_place or present,
+                )
+                cycles = _cycles(c, tile, (stage, pieces, row_panels), tasks, present=present)
+                parts = cut_parts(c, pieces.number, tasks, cycles)
+                cycles = cycles * imbalance(tasks * parts.number, WORKERS) + parts.cycles
+                found.append(Cut(stage, pieces, parts, row_panels, present, cycles))
     return found
 
 
-def _cycles(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int], tasks: int) -> float:
+def _cycles(
+    c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int], tasks: int, *, present: bool
+) -> float:
     """Predicted cycles of one core.
 
     Measured: a vector of the factor is transposed in 5 cycles, and a tile costs 0.65 to 0.8
@@ -299,6 +321,9 @@ def _cycles(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int], tasks:
     images, groups, channels = c.window.shape[:3]
     total = images * prod(axis.positions for axis in stage.axes)
     cells = -(-stage.channels * stage.taps.size // tile.rows) * tile.rows
+    if present:
+        total *= present_share(stage)
+        cells = -(-stage.channels // tile.rows) * tile.rows * stage.taps.size
     adds = 1.0 + 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
     each = cells * 0.65 * max(adds - 0.15, 1.0) + 5.0
     cycles = tasks * row_panels * tile.vectors * total * each
@@ -323,14 +348,9 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
     channel_block = stage.channels
     row_blocks = -(-rows // (tile.width * row_panels))
     channel_blocks = -(-channels // channel_block)
-    places = outer_sum(stage.lines, np.arange(stage.positions[-1], dtype=np.int64))
-    _, run_first, run_place, run_length = runs(places, np.array([0, places.size]))
+    cells = (present_cells if best.present else staged_cells)(stage, tile.rows)
     offsets = outer_sum(np.arange(channel_block, dtype=np.int64) * stage.strides[1], stage.taps)
-    cells = channel_block * taps
-    cell_panels = -(-cells // tile.rows)
-    # Cells beyond the last read where the first one does, and are not written out.
-    padded = np.zeros(cell_panels * tile.rows, np.int64)
-    padded[:cells] = offsets
+    cell_panels = cells.lists.size
     scratch_factor = -(-stage.elements // 16) * 16
     scratch_tiles = scratch_factor + (pieces.positions + tile.lanes) * tile.width
     scratch = scratch_tiles + row_panels * cell_panels * tile.rows * tile.width
@@ -346,11 +366,9 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
         "channel_block": channel_block,
         "channel_blocks": channel_blocks,
         "taps": taps,
-        "offsets": padded,
-        "runs": run_first.size,
-        "run_first": run_first,
-        "run_place": run_place,
-        "run_length": run_length,
+        "cell_panels": cell_panels,
+        "offsets": offsets[cells.cell],
+        **cells.values(),
         "factor_image": c.factor.step("n"),
         "factor_group": c.factor.step("g"),
         "factor_row": c.factor.step(c.rows[0].name),
@@ -361,7 +379,7 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
         "out_offsets": out_offsets(c, channel_block),
         "scratch_factor": scratch_factor,
         "scratch_tiles": scratch_tiles,
-        "checked": int(not all(axis.is_inside for axis in axes)),
+        "checked": int(not best.present and not all(axis.is_inside for axis in axes)),
     }
     return Plan(
         sum=c,
@@ -373,7 +391,7 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
             Loop("part", best.parts.number, how="parallel, added up at the end"),
             Loop("piece", best.parts.pieces, how=f"{pieces.positions} positions"),
             Loop("row panel", row_panels, how=f"transpose {tile.width} rows"),
-            Loop("channel, tap", cells, tile.rows, str(tile)),
+            Loop("channel, tap", channel_block * taps, tile.rows, str(tile)),
             Loop("position", pieces.positions),
         ),
         steps=best.parts.steps("weighted", groups * row_blocks * channel_blocks),
