@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, Variable
+from convgrad.kernels.emit import INTEGER, POINTER, Code, Module, Number, Pointer, Value, Variable
 from convgrad.kernels.factor import TABLE, emit_task
 from convgrad.kernels.output import position_names
 from convgrad.kernels.piece import WORKERS, imbalance
@@ -137,22 +137,49 @@ def emit_sum(module: Module, number: Number, tile: Tile) -> Code:
 def _emit_channels(
     code: Code, tile: Tile, sums: dict[tuple[int, int, int], Variable], at: list[Pointer]
 ) -> None:
-    """All channels, and all terms of each."""
-    span = (tile.rows - 1) * tile.steps[1]
-    with code.loop(0, code.integer("channels")) as c:
-        plane = [pointer.at(c * code.integer("plane")) for pointer in at]
-        factor = code.pointer("factor").at(c * code.integer("step"))
+    """All channels, and all terms of each.
+
+    Pointers run on from channel to channel: what is computed beside the multiply-adds competes
+    with them for the same ports.
+    """
+    span, step = (tile.rows - 1) * tile.steps[1], code.integer("plane")
+    planes = [_Runner(code, pointer) for pointer in at]
+    panels = _Runner(code, code.pointer("factor"))
+    with code.loop(0, code.integer("channels")):
+        plane = [runner.pointer for runner in planes]
+        soon = [pointer.at(step * SOON) for pointer in plane]
         for pointer in plane:
             ahead = pointer.at(code.integer("ask"))
             ahead.prefetch()
             ahead.prefetch(span)
         with code.loop(0, code.integer("terms")) as t:
             place = code.pointer("places").load(t)
-            window = [pointer.at(place) for pointer in plane]
             if tile.lines * tile.rows * tile.vectors > FEW:
-                _emit_ask_near(code, tile, window)
-            panel = factor.at(code.pointer("factors").load(t))
+                _emit_ask_near(tile, [pointer.at(place) for pointer in soon])
+            panel = panels.pointer.at(code.pointer("factors").load(t))
+            window = [pointer.at(place) for pointer in plane]
             _emit_term(code, tile, sums, window, panel, code.pointer("stretches").load(t))
+        for runner in planes:
+            runner.advance(step)
+        panels.advance(code.integer("step"))
+
+
+class _Runner:
+    """A pointer that runs on."""
+
+    def __init__(self, code: Code, pointer: Pointer) -> None:
+        self._element = pointer.element
+        self._variable = code.variable(POINTER, Value(code, POINTER, pointer.text))
+        self._code = code
+
+    @property
+    def pointer(self) -> Pointer:
+        """Where it is."""
+        return Pointer(self._code, self._element, self._variable.get().text)
+
+    def advance(self, step: Value) -> None:
+        """So many elements on."""
+        self._variable.set(Value(self._code, POINTER, self.pointer.at(step).text))
 
 
 def _emit_alone(
@@ -173,18 +200,17 @@ def _emit_alone(
             ahead.prefetch()
             ahead.prefetch(span)
         if tile.lines * tile.rows * tile.vectors > FEW:
-            _emit_ask_near(code, tile, window)
+            _emit_ask_near(tile, [pointer.at(code.integer("plane") * SOON) for pointer in window])
         _emit_all(code, tile, sums, window, panel.at(c * code.integer("step")))
 
 
-def _emit_ask_near(code: Code, tile: Tile, window: list[Pointer]) -> None:
-    """Ask for the same places some channels on."""
+def _emit_ask_near(tile: Tile, soon: list[Pointer]) -> None:
+    """Ask for what is read some channels on."""
     span = (tile.rows - 1) * tile.steps[1]
-    for pointer in window:
-        following = pointer.at(code.integer("plane") * SOON)
-        following.prefetch(0, near=True)
+    for pointer in soon:
+        pointer.prefetch(0, near=True)
         if span * tile.element.bytes > LINE // 2:  # else mostly in one line
-            following.prefetch(span, near=True)
+            pointer.prefetch(span, near=True)
 
 
 def _emit_term(
