@@ -105,12 +105,12 @@ class Launch:
             sized = self._sized = (pool.threads, *self._workspace(pool.threads))
         _, size, serial = sized
         # A block or a frame that an interrupt keeps from being returned is only freed.
-        block = WORKSPACE.take(size)
+        block = WORKSPACE.take(size) if size else None
         try:
             frame = self._frames.pop()
         except IndexError:
             frame = _Frame()
-        work = block.begin
+        work = block.begin if block else 0
         scratch = work + self._needs.shared
         words = frame.words
         _pack(
@@ -120,7 +120,8 @@ class Launch:
         words[ARGUMENTS] = 0
         pool.run(self._begin, self._count, frame.begin, serial=serial)
         clean = not words[ARGUMENTS]
-        WORKSPACE.give(block)
+        if block:
+            WORKSPACE.give(block)
         self._frames.append(frame)
         return clean
 
