@@ -1,4 +1,4 @@
-"""Turning: squares of numbers transposed in registers."""
+"""Turning: squares of numbers transposed, a few columns at a time."""
 
 from __future__ import annotations
 
@@ -8,30 +8,66 @@ from convgrad.kernels.emit import INTEGER
 from convgrad.kernels.factor import TABLE
 
 if TYPE_CHECKING:
-    from convgrad.kernels.emit import Code, Module, Number, Value
+    from convgrad.kernels.emit import Code, Module, Number, Pointer, Value
     from convgrad.kernels.tile import Tile
 
+BLOCK = 16
+"""Bytes that vectors of every processor are made of; within them shuffles are cheapest."""
 
-def emit_transpose(code: Code, vectors: list[Value]) -> list[Value]:
-    """A square of numbers transposed in registers: halves of ever smaller squares exchanged."""
-    lanes, vectors = len(vectors), list(vectors)
-    distance = lanes // 2
-    while distance:
-        low = [lane if not lane & distance else lanes + lane - distance for lane in range(lanes)]
-        high = [lane + distance if not lane & distance else lanes + lane for lane in range(lanes)]
-        for first in range(lanes):
-            if not first & distance:
-                a, b = vectors[first], vectors[first + distance]
-                vectors[first] = code.shuffle(a, b, low)
-                vectors[first + distance] = code.shuffle(a, b, high)
-        distance //= 2
+
+def columns(number: Number) -> int:
+    """How many columns are transposed at a time."""
+    return BLOCK // number.bytes
+
+
+def emit_columns(
+    code: Code, number: Number, source: Pointer, step: int, rows: int, lanes: int
+) -> list[Value]:
+    """The first columns of so many rows: column i holds source[r*step + i] in its lane r.
+
+    Rows are taken in blocks as high as the columns are many. The rows of a number in their block
+    stand side by side in a vector; interleaving these transposes all blocks at once, and no number
+    leaves its 16 bytes. One loop over the columns is a sixth of the code of a whole square, and no
+    slower. Lanes from `rows` on are zero.
+    """
+    side = columns(number)
+    absent = code.zero(number.vector(side))
+    vectors = [
+        _joined(
+            code,
+            [source.vector(side, r * step) if r < rows else absent for r in range(i, lanes, side)],
+        )
+        for i in range(side)
+    ]
+    half = side // 2
+    low = [first + k // 2 + k % 2 * lanes for first in range(0, lanes, side) for k in range(side)]
+    high = [lane + half for lane in low]
+    for _ in range(side.bit_length() - 1):
+        vectors = [
+            code.shuffle(vectors[i], vectors[i + half], order)
+            for i in range(half)
+            for order in (low, high)
+        ]
     return vectors
 
 
-def emit_turn(module: Module, number: Number, tile: Tile) -> Code:
+def _joined(code: Code, parts: list[Value]) -> Value:
+    """Vectors side by side in one."""
+    size = BLOCK
+    while len(parts) > 1:
+        size = int(parts[0].type[1:].split()[0])
+        parts = [
+            code.shuffle(left, right, range(2 * size))
+            for left, right in zip(parts[::2], parts[1::2], strict=True)
+        ]
+    return parts[0]
+
+
+def emit_turn(module: Module, number: Number, tile: Tile, *, checked: bool) -> Code:
     """turn(to, from, row, rows, count, flag): to[j][r] = from[r*row + j], j < count, r < width.
 
-    Rows from `rows` on are zero. A number that is not finite raises the flag.
+    Rows from `rows` on are zero. A number that is not finite raises the flag, where it is checked.
+    Behind `count` as many numbers may be written as 16 bytes hold columns.
     """
     code = module.function(
         "turn",
@@ -40,41 +76,43 @@ def emit_turn(module: Module, number: Number, tile: Tile) -> Code:
         (INTEGER, "row"),
         (INTEGER, "rows"),
         (INTEGER, "count"),
-        (TABLE, "flag"),
+        *([(TABLE, "flag")] if checked else []),
     )
-    lanes, kind = tile.lanes, number.vector(tile.lanes)
-    source, target, row = code.pointer("from"), code.pointer("to"), code.integer("row")
-    zero = code.zero(kind)
+    lanes, kind, side = tile.lanes, number.vector(tile.lanes), columns(number)
+    count, row = code.integer("count"), code.integer("row")
+    zero, square = code.zero(kind), code.array(number.name, lanes * lanes)
     check = code.variable(kind, zero)
-    square = [code.variable(kind, zero) for _ in range(lanes)]
-    with (
-        code.loop(0, code.integer("count"), lanes) as j,
-        code.loop(0, tile.vectors) as vector,
-    ):
-        left = code.integer("count") - j
-        mask = code.lanes_between(0, left, lanes)
-        rows = code.integer("rows") - vector * lanes
-        begin = source.at(vector * lanes * row + j)
-        full, long = rows >= lanes, left >= lanes
-        with code.when(full & long):
-            for lane in range(lanes):
-                square[lane].set(begin.vector(lanes, row * lane))
-        with code.when(full & (left < lanes)):
-            for lane in range(lanes):
-                square[lane].set(begin.masked(lanes, mask, row * lane))
-        with code.unless(full):
-            for lane in range(lanes):
-                square[lane].set(zero)
-                with code.when(rows > lane):
-                    square[lane].set(begin.masked(lanes, mask, row * lane))
-        vectors = [variable.get() for variable in square]
-        for value in vectors:
+
+    def keep(value: Value, r: Value) -> None:
+        if checked:
             check.set(code.fma(value, zero, check.get()))
-        # Vectors beyond the count land on positions written later, or on room to spare.
-        for lane, value in enumerate(emit_transpose(code, vectors)):
-            target.store(value, (j + lane) * tile.width + vector * lanes)
-    total = code.total(check.get())
-    spoiled = code.define("i1", f"fcmp uno {number.name} {total.text}, 0.0")
+        square.store(value, r * lanes)
+
+    with code.loop(0, count, lanes) as j, code.loop(0, tile.vectors) as v:
+        left = count - j
+        begin = code.pointer("from").at(v * lanes * row + j)
+        live = (code.integer("rows") - v * lanes).maximum(0).minimum(lanes)
+        whole = left >= lanes
+        with code.when(whole), code.loop(0, live) as r:
+            keep(begin.vector(lanes, r * row), r)
+        with code.unless(whole):
+            mask = code.lanes_between(0, left, lanes)
+            with code.loop(0, live) as r:
+                keep(begin.masked(lanes, mask, r * row), r)
+        with code.loop(live, lanes) as r:
+            square.store(zero, r * lanes)
+        to = code.pointer("to").at(j * tile.width + v * lanes)
+        with code.loop(0, left.minimum(lanes), side) as k:
+            turned = emit_columns(code, number, square.at(k), lanes, lanes, lanes)
+            for i, value in enumerate(turned):
+                to.store(value, (k + i) * tile.width)
+    if checked:
+        _emit_flag(code, number, check.get())
+    return code
+
+
+def _emit_flag(code: Code, number: Number, check: Value) -> None:
+    """Raise the flag where a sum of zeros times numbers is not zero."""
+    spoiled = code.define("i1", f"fcmp uno {number.name} {code.total(check).text}, 0.0")
     with code.when(spoiled):
         code.pointer("flag").store(code.lift(1))
-    return code
