@@ -21,7 +21,7 @@ def columns(number: Number) -> int:
 
 
 def emit_columns(
-    code: Code, number: Number, source: Pointer, step: int, rows: int, lanes: int
+    code: Code, number: Number, source: Pointer, step: Value | int, rows: int, lanes: int
 ) -> list[Value]:
     """The first columns of so many rows: column i holds source[r*step + i] in its lane r.
 
@@ -35,7 +35,7 @@ def emit_columns(
     vectors = [
         _joined(
             code,
-            [source.vector(side, r * step) if r < rows else absent for r in range(i, lanes, side)],
+            [source.vector(side, step * r) if r < rows else absent for r in range(i, lanes, side)],
         )
         for i in range(side)
     ]
@@ -81,32 +81,28 @@ def emit_turn(module: Module, number: Number, tile: Tile, *, checked: bool) -> C
     lanes, kind, side = tile.lanes, number.vector(tile.lanes), columns(number)
     count, row = code.integer("count"), code.integer("row")
     zero, square = code.zero(kind), code.array(number.name, lanes * lanes)
-    check = code.variable(kind, zero)
-
-    def keep(value: Value, r: Value) -> None:
-        if checked:
-            check.set(code.fma(value, zero, check.get()))
-        square.store(value, r * lanes)
-
+    checks = [code.variable(kind, zero) for _ in range(side if checked else 0)]
     with code.loop(0, count, lanes) as j, code.loop(0, tile.vectors) as v:
         left = count - j
         begin = code.pointer("from").at(v * lanes * row + j)
         live = (code.integer("rows") - v * lanes).maximum(0).minimum(lanes)
-        whole = left >= lanes
-        with code.when(whole), code.loop(0, live) as r:
-            keep(begin.vector(lanes, r * row), r)
+        whole = (left >= lanes) & live.equals(lanes)
         with code.unless(whole):
             mask = code.lanes_between(0, left, lanes)
             with code.loop(0, live) as r:
-                keep(begin.masked(lanes, mask, r * row), r)
-        with code.loop(live, lanes) as r:
-            square.store(zero, r * lanes)
+                square.store(begin.masked(lanes, mask, r * row), r * lanes)
+            with code.loop(live, lanes) as r:
+                square.store(zero, r * lanes)
+        source = code.choose(whole, begin, square)
+        step = code.select(whole, row, code.lift(lanes))
         to = code.pointer("to").at(j * tile.width + v * lanes)
         with code.loop(0, left.minimum(lanes), side) as k:
-            turned = emit_columns(code, number, square.at(k), lanes, lanes, lanes)
+            turned = emit_columns(code, number, source.at(k), step, lanes, lanes)
             for i, value in enumerate(turned):
                 to.store(value, (k + i) * tile.width)
-    if checked:
+            for check, value in zip(checks, turned, strict=False):
+                check.set(code.fma(value, zero, check.get()))
+    for check in checks:
         _emit_flag(code, number, check.get())
     return code
 
