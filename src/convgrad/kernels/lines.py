@@ -89,7 +89,9 @@ class Lines:
         of = np.repeat(np.arange(bundles.size), bundles)
         nth = np.arange(of.size) - np.repeat(np.cumsum(bundles) - bundles, bundles)
         within = np.add.outer(nth * size, np.arange(size))
-        within = np.minimum(within, sizes[of][:, None] - 1) + (np.cumsum(sizes) - sizes)[of][:, None]
+        within = (
+            np.minimum(within, sizes[of][:, None] - 1) + (np.cumsum(sizes) - sizes)[of][:, None]
+        )
         lines = np.argsort(kind, kind="stable")[within]
         # A full bundle comes when its last line does, the others behind them all.
         full = (nth + 1) * size <= sizes[of]
@@ -125,9 +127,7 @@ class Lines:
 
     def blocks(self, count: int) -> tuple[Table, Table]:
         """Per block of so many positions and tap, those that have it: a range, (0, 0) if none."""
-        low, high = (
-            (bound - self.firsts(count)[:, None]).clip(0, count) for bound in self._having
-        )
+        low, high = ((bound - self.firsts(count)[:, None]).clip(0, count) for bound in self._having)
         some = high > low
         return low * some, high * some
 

@@ -14,6 +14,7 @@ zeros are multiplied, and numbers that are not finite go where the equation lets
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import product
 from math import gcd, prod
@@ -192,29 +193,29 @@ def emit_write(module: Module, number: Number, tile: Tile) -> Code:
         (INTEGER, "rows"),
         (INTEGER, "step"),
     )
-    side, count = columns(number), min(tile.rows, tile.lanes)
+    side, count = columns(tile.lanes), min(tile.rows, tile.lanes)
     wide = max(1 << (count - 1).bit_length(), side)
-    row, step = code.integer("row"), code.integer("step")
+    rows, row, step = (code.integer(name) for name in ("rows", "row", "step"))
     mask, spill = code.lanes_between(0, count, wide), code.array(number.name, side * wide)
-    with (
-        code.loop(0, code.integer("rows").minimum(tile.width), side) as r,
-        code.loop(0, tile.rows, count) as at,
-    ):
-        # Where positions are no multiple of the lanes the last ones overlap those before.
-        p = at.minimum(tile.rows - count)
-        source = code.pointer("tile").at(p * tile.width + r)
-        turned = emit_columns(code, number, source, tile.width, count, wide)
-        to = code.pointer("to").at(r * row + p * step)
-        live = code.integer("rows") - r
-        whole = (live >= side) & step.equals(1)
-        with code.when(whole):
-            for i, value in enumerate(turned):
-                to.at(row * i).store_masked(value, wide, mask)
-        with code.unless(whole):
-            for i, value in enumerate(turned):
-                spill.store(value, i * wide)
-            with code.loop(0, live.minimum(side)) as i:
-                _emit_row(code, (to.at(row * i), spill.at(i * wide)), (count, wide), step)
+    squares = -(-tile.rows // count)
+    dense = step.equals(1)
+    with code.loop(0, rows.minimum(tile.width), side) as r:
+        live, begin = rows - r, code.pointer("to").at(r * row)
+        whole = dense & (live >= side)
+        with code.loop(0, squares) if squares > 1 else nullcontext(code.lift(0)) as at:
+            # Where positions are no multiple of the lanes the last ones overlap those before.
+            p = (at * count).minimum(tile.rows - count) if squares > 1 else at
+            source = code.pointer("tile").at(p * tile.width + r) if squares > 1 else code.pointer("tile").at(r)
+            turned = emit_columns(code, number, source, tile.width, count, wide)
+            to = begin.at(p * step)
+            with code.when(whole):
+                for i, value in enumerate(turned):
+                    to.at(row * i).store_masked(value, wide, mask)
+            with code.unless(whole):
+                for i, value in enumerate(turned):
+                    spill.store(value, i * wide)
+                with code.loop(0, live.minimum(side)) as i:
+                    _emit_row(code, (to.at(row * i), spill.at(i * wide)), (count, wide), step)
     return code
 
 

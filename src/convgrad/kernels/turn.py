@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from convgrad.kernels.emit import Code, Module, Number, Pointer, Value
     from convgrad.kernels.tile import Tile
 
-BLOCK = 16
+UNIT = 16
 """Bytes that vectors of every processor are made of; within them shuffles are cheapest."""
 
 
-def columns(number: Number) -> int:
+def columns(lanes: int) -> int:
     """How many columns are transposed at a time."""
-    return BLOCK // number.bytes
+    return min(lanes, 4)
 
 
 def emit_columns(
@@ -25,49 +25,63 @@ def emit_columns(
 ) -> list[Value]:
     """The first columns of so many rows: column i holds source[r*step + i] in its lane r.
 
-    Rows are taken in blocks as high as the columns are many. The rows of a number in their block
-    stand side by side in a vector; interleaving these transposes all blocks at once, and no number
-    leaves its 16 bytes. One loop over the columns is a sixth of the code of a whole square, and no
-    slower. Lanes from `rows` on are zero.
+    Rows stand side by side in vectors such that interleaving within 16 bytes transposes squares
+    that are as small; numbers of eight bytes come in two units, which are collected then. One loop
+    over the columns is a sixth of the code of a whole square, and faster. Lanes from `rows` on
+    are zero.
     """
-    side = columns(number)
+    side = columns(lanes)
+    square = min(UNIT // number.bytes, side)
+    units = side // square
     absent = code.zero(number.vector(side))
-    vectors = [
-        _joined(
-            code,
-            [source.vector(side, step * r) if r < rows else absent for r in range(i, lanes, side)],
-        )
-        for i in range(side)
+    rows_of = [
+        range(first + i, first + lanes // units, square)
+        for first in range(0, lanes, lanes // units)
+        for i in range(square)
     ]
-    half = side // 2
+    vectors = [
+        _joined(code, [source.vector(side, step * r) if r < rows else absent for r in one], side)
+        for one in rows_of
+    ]
+    parts = [_interleaved(code, vectors[at : at + square], lanes) for at in range(0, side, square)]
+    if units == 1:
+        return parts[0]
+    return [
+        code.shuffle(
+            low,
+            high,
+            [at + k for at in range(unit * square, 2 * lanes, side) for k in range(square)],
+        )
+        for unit in range(units)
+        for low, high in zip(*parts, strict=True)
+    ]
+
+
+def _joined(code: Code, parts: list[Value], size: int) -> Value:
+    """Vectors of one size side by side."""
+    while len(parts) > 1:
+        size *= 2
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [code.shuffle(left, right, range(size)) for left, right in pairs]
+    return parts[0]
+
+
+def _interleaved(code: Code, vectors: list[Value], lanes: int) -> list[Value]:
+    """Every square of numbers with the same place in all vectors transposed."""
+    side, half = len(vectors), len(vectors) // 2
     low = [first + k // 2 + k % 2 * lanes for first in range(0, lanes, side) for k in range(side)]
     high = [lane + half for lane in low]
     for _ in range(side.bit_length() - 1):
-        vectors = [
-            code.shuffle(vectors[i], vectors[i + half], order)
-            for i in range(half)
-            for order in (low, high)
-        ]
+        pairs = zip(vectors[:half], vectors[half:], strict=True)
+        vectors = [code.shuffle(a, b, order) for a, b in pairs for order in (low, high)]
     return vectors
-
-
-def _joined(code: Code, parts: list[Value]) -> Value:
-    """Vectors side by side in one."""
-    size = BLOCK
-    while len(parts) > 1:
-        size = int(parts[0].type[1:].split()[0])
-        parts = [
-            code.shuffle(left, right, range(2 * size))
-            for left, right in zip(parts[::2], parts[1::2], strict=True)
-        ]
-    return parts[0]
 
 
 def emit_turn(module: Module, number: Number, tile: Tile, *, checked: bool) -> Code:
     """turn(to, from, row, rows, count, flag): to[j][r] = from[r*row + j], j < count, r < width.
 
     Rows from `rows` on are zero. A number that is not finite raises the flag, where it is checked.
-    Behind `count` as many numbers may be written as 16 bytes hold columns.
+    Up to three columns behind `count` may be written.
     """
     code = module.function(
         "turn",
@@ -78,7 +92,7 @@ def emit_turn(module: Module, number: Number, tile: Tile, *, checked: bool) -> C
         (INTEGER, "count"),
         *([(TABLE, "flag")] if checked else []),
     )
-    lanes, kind, side = tile.lanes, number.vector(tile.lanes), columns(number)
+    lanes, kind, side = tile.lanes, number.vector(tile.lanes), columns(tile.lanes)
     count, row = code.integer("count"), code.integer("row")
     zero, square = code.zero(kind), code.array(number.name, lanes * lanes)
     checks = [code.variable(kind, zero) for _ in range(side if checked else 0)]
