@@ -205,7 +205,7 @@ def emit_write(module: Module, number: Number, tile: Tile) -> Code:
         with code.loop(0, squares) if squares > 1 else nullcontext(code.lift(0)) as at:
             # Where positions are no multiple of the lanes the last ones overlap those before.
             p = (at * count).minimum(tile.rows - count) if squares > 1 else at
-            source = code.pointer("tile").at(p * tile.width + r) if squares > 1 else code.pointer("tile").at(r)
+            source = code.pointer("tile").at(p * tile.width + r)
             turned = emit_columns(code, number, source, tile.width, count, wide)
             to = begin.at(p * step)
             with code.when(whole):
@@ -562,7 +562,7 @@ def rowwise_cycles(contraction: Contraction, tile: Tile, target: Target) -> floa
 
 
 def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
-    """Lanes along the factor's rows; None where positions are summed over, or not as the tile is."""
+    """Lanes along the rows; None where positions are summed over, or do not fit the tile."""
     c, size = contraction, tile.element.bytes
     if not _is_rowwise(c, tile.lanes):
         return None
