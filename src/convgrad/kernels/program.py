@@ -10,11 +10,13 @@ from convgrad.kernels.algorithms import choose
 from convgrad.kernels.layers import contractions
 from convgrad.kernels.memory import check_workspace, workspace_bound
 from convgrad.kernels.plan import WORKERS, Program
+from convgrad.kernels.together import together
 
 if TYPE_CHECKING:
     from convgrad.convolution import Convolution
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.layers import Pass
+    from convgrad.kernels.plan import Plan
     from convgrad.kernels.target import Target
 
 
@@ -44,19 +46,34 @@ def plan_pass(
     """
     sums = contractions(layer, batch, name)
     bound = min((workspace_bound(item, number) for item in sums), default=0)
-    select = tuned.choose if algorithm is None else choose
     program = Program((), clear=True)
     # Plans that fit one by one may be too much together, for they share their memory.
     for allowed in (bound, bound // 2):
-        found = [select(item, number, target, algorithm, allowed) for item in sums]
-        plans = tuple(plan for plan in found if plan is not None)
-        if len(plans) < len(sums):
+        plans = _plans(sums, number, target, algorithm, allowed)
+        if plans is None:
             return None
         program = Program(plans, clear=_covered(sums) < _elements(layer, name, batch), bound=bound)
         if program.workspace(WORKERS) <= bound:
             return program
     check_workspace(program.workspace(WORKERS), str(layer))
     return program
+
+
+def _plans(
+    sums: tuple[Contraction, ...], number: str, target: Target, algorithm: str | None, bound: int
+) -> tuple[Plan, ...] | None:
+    """The plan of each sum: measured, or predicted; then with few kernels. None if one has none."""
+    measured = [
+        tuned.measured(item, number, target, bound) if algorithm is None else None for item in sums
+    ]
+    found = [
+        plan or choose(item, number, target, algorithm, bound)
+        for item, plan in zip(sums, measured, strict=True)
+    ]
+    plans = tuple(plan for plan in found if plan is not None)
+    if len(plans) < len(sums):
+        return None
+    return plans if any(measured) else together(sums, plans, number, target, bound)
 
 
 def _covered(sums: tuple[Contraction, ...]) -> int:

@@ -567,7 +567,9 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     if not _is_rowwise(c, tile.lanes):
         return None
     lines = lines_of(c)
-    if tile.rows > lines.length or not set(lines.stretches(tile.rows)) <= set(tile.stretches):
+    if tile.rows > lines.length or len(tile.stretches) > MOST_STRETCHES:
+        return None
+    if not set(lines.stretches(tile.rows)) <= set(tile.stretches):
         return None
     best = _cheapest(c, tile, target, lines)
     groups, channels = c.window.shape[1:3]

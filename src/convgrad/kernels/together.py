@@ -1,7 +1,7 @@
 """Sums of one pass that share a kernel: the phases of a gradient, compiled once instead of each.
 
 Phases have fewer taps than the layer and lie differently to the padding, but their positions are
-as many; what differs is in their records.
+mostly as many; what differs is in their records.
 """
 
 from __future__ import annotations
@@ -13,77 +13,92 @@ from convgrad.kernels.algorithms import ALGORITHMS, ranked
 from convgrad.kernels.plan import WORKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.plan import Plan
     from convgrad.kernels.target import Target
     from convgrad.kernels.tile import Tile
 
-SLOWER = 1.05
-"""How much longer a pass may take, as predicted, for one kernel less to be compiled."""
-MOST_STRETCHES = 8
-"""More would make the code long."""
+SLOWER = 1.07
+"""How much longer a pass may take, as predicted, for fewer kernels to be compiled."""
 
 
 def together(
-    sums: tuple[Contraction, ...],
-    plans: tuple[Plan, ...],
-    number: str,
-    target: Target,
-    only: str | None,
-    bound: int,
+    sums: tuple[Contraction, ...], plans: tuple[Plan, ...], number: str, target: Target, bound: int
 ) -> tuple[Plan, ...]:
-    """Plans of all sums with one kernel where there are such, else those that were given.
+    """Plans with one kernel for all sums where there are such, else with as few as these have.
+
+    It is the algorithm of the dearest sum, the phase with the most taps, that computes the others
+    too.
 
     Args:
         sums: of a pass.
         plans: the best plan of each.
         number: "float32" or "float64".
         target: the processor.
-        only: one algorithm's name, to consider no other.
         bound: bytes of workspace that a plan may take.
     """
-    if len({plan.kernel for plan in plans}) == 1:
+    if len({plan.kernel for plan in plans}) < 2:
         return plans
-    limit = SLOWER * sum(plan.cycles for plan in plans)
-    kinds: dict[tuple[str, Tile], list[tuple[float, Tile]]] = {}
+    name = max(plans, key=lambda plan: plan.cycles).kernel.algorithm
+    least = SLOWER * _total(plans)
+    best = _unified(plans, target, bound)
+    for tiles in _common(sums, name, number, target, least):
+        found = _planned(name, _merged(tiles), sums, target, bound)
+        if found and _total(found) < least:
+            best, least = found, _total(found)
+    return best
+
+
+def _total(plans: Iterable[Plan]) -> float:
+    return sum(plan.cycles for plan in plans)
+
+
+def _common(
+    sums: tuple[Contraction, ...], name: str, number: str, target: Target, limit: float
+) -> list[tuple[Tile, ...]]:
+    """Per tile that every sum may have, up to its absent terms: the tile as each sum has it."""
+    kinds: dict[Tile, list[tuple[float, Tile]]] = {}
     for item in sums:
-        for least, algorithm, tile in ranked(item, number, target, only):
-            kinds.setdefault((algorithm.name, bare(tile)), []).append((least, tile))
-    common = {kind: found for kind, found in kinds.items() if len(found) == len(sums)}
-    for (name, _), found in sorted(common.items(), key=lambda one: _total(one[1])):
-        if _total(found) > limit:
-            break
-        shared = _planned(name, merged(tile for _, tile in found), sums, target)
-        fitting = all(plan.workspace(WORKERS) <= bound for plan in shared)
-        if fitting and shared and sum(plan.cycles for plan in shared) <= limit:
-            return shared
-    return plans
+        for least, _, tile in ranked(item, number, target, name):
+            kinds.setdefault(_bare(tile), []).append((least, tile))
+    return [
+        tuple(tile for _, tile in found)
+        for found in kinds.values()
+        if len(found) == len(sums) and sum(least for least, _ in found) < limit
+    ]
 
 
-def _total(found: list[tuple[float, Tile]]) -> float:
-    return sum(least for least, _ in found)
+def _unified(plans: tuple[Plan, ...], target: Target, bound: int) -> tuple[Plan, ...]:
+    """The same plans, their kernels alike where only the absent terms differ."""
+    alike: dict[tuple[str, Tile], list[Plan]] = {}
+    for plan in plans:
+        alike.setdefault((plan.kernel.algorithm, _bare(plan.kernel.tile)), []).append(plan)
+    instead: dict[Contraction, Plan] = {}
+    for (name, _), several in alike.items():
+        if len({plan.kernel for plan in several}) > 1:
+            tile = _merged([plan.kernel.tile for plan in several])
+            for plan in _planned(name, tile, [plan.sum for plan in several], target, bound):
+                instead[plan.sum] = plan
+    return tuple(instead.get(plan.sum, plan) for plan in plans)
 
 
 def _planned(
-    name: str, tile: Tile, sums: tuple[Contraction, ...], target: Target
+    name: str, tile: Tile, sums: Sequence[Contraction], target: Target, bound: int
 ) -> tuple[Plan, ...]:
     """A plan of every sum with the same tile, or none."""
-    if len(tile.stretches) > MOST_STRETCHES:
-        return ()
     found = [ALGORITHMS[name].plan(item, tile, target) for item in sums]
-    plans = tuple(plan for plan in found if plan is not None)
+    plans = tuple(p for p in found if p is not None and p.workspace(WORKERS) <= bound)
     return plans if len(plans) == len(sums) else ()
 
 
-def bare(tile: Tile) -> Tile:
+def _bare(tile: Tile) -> Tile:
     """The tile without what it knows of absent terms."""
     return replace(tile, stretches=())
 
 
-def merged(tiles: Iterable[Tile]) -> Tile:
+def _merged(tiles: Sequence[Tile]) -> Tile:
     """The tile that knows the absent terms of all these."""
-    several = tuple(tiles)
-    stretches = {stretch for tile in several for stretch in tile.stretches}
-    return replace(several[0], stretches=tuple(sorted(stretches)))
+    stretches = {stretch for tile in tiles for stretch in tile.stretches}
+    return replace(tiles[0], stretches=tuple(sorted(stretches)))
