@@ -198,42 +198,42 @@ def emit_write(module: Module, number: Number, tile: Tile) -> Code:
     rows, row, step = (code.integer(name) for name in ("rows", "row", "step"))
     mask, spill = code.lanes_between(0, count, wide), code.array(number.name, side * wide)
     squares = -(-tile.rows // count)
-    dense = step.equals(1)
     with code.loop(0, rows.minimum(tile.width), side) as r:
         live, begin = rows - r, code.pointer("to").at(r * row)
-        whole = dense & (live >= side)
+        whole = live >= side
+        dense, paired = whole & step.equals(1), whole & step.equals(2)
         with code.loop(0, squares) if squares > 1 else nullcontext(code.lift(0)) as at:
             # Where positions are no multiple of the lanes the last ones overlap those before.
             p = (at * count).minimum(tile.rows - count) if squares > 1 else at
             source = code.pointer("tile").at(p * tile.width + r)
             turned = emit_columns(code, number, source, tile.width, count, wide)
             to = begin.at(p * step)
-            with code.when(whole):
+            with code.when(dense):
                 for i, value in enumerate(turned):
                     to.at(row * i).store_masked(value, wide, mask)
-            with code.unless(whole):
+            with code.when(paired):
+                for i, value in enumerate(turned):
+                    _emit_spread(code, to.at(row * i), value, count, (wide, tile.lanes))
+            with code.unless(dense | paired):
                 for i, value in enumerate(turned):
                     spill.store(value, i * wide)
                 with code.loop(0, live.minimum(side)) as i:
-                    _emit_row(code, (to.at(row * i), spill.at(i * wide)), (count, wide), step)
+                    last, value = to.at(row * i), spill.at(i * wide)
+                    with code.when(step.equals(1)):
+                        last.store_masked(value.vector(wide), wide, mask)
+                    with code.unless(step.equals(1)), code.loop(0, count) as j:
+                        last.store(value.load(j), j * step)
     return code
 
 
-def _emit_row(
-    code: Code, ends: tuple[Pointer, Pointer], lanes: tuple[int, int], step: Value
-) -> None:
-    """A row of a turned tile: to every output, every second or every further one."""
-    (to, source), (count, wide) = ends, lanes
-    value = source.vector(wide)
-    with code.when(step.equals(1)):
-        to.store_masked(value, wide, code.lanes_between(0, count, wide))
-    with code.when(step.equals(2)):
-        for half in (0, wide):
-            spread = code.shuffle(value, value, [(j + half) // 2 for j in range(wide)])
-            mask = code.lanes_between(0, count * 2 - half, wide) & code.alternate(wide)
-            to.store_masked(spread, wide, mask, half)
-    with code.when(step > 2), code.loop(0, count) as j:
-        to.store(source.load(j), j * step)
+def _emit_spread(code: Code, to: Pointer, value: Value, count: int, lanes: tuple[int, int]) -> None:
+    """Some lanes of a vector to every second output, in vectors as wide as may be."""
+    given, most = lanes
+    size = min(2 * given, most)
+    for first in range(0, 2 * count, size):
+        spread = code.shuffle(value, value, [(first + j) // 2 for j in range(size)])
+        mask = code.lanes_between(0, 2 * count - first, size) & code.alternate(size)
+        to.store_masked(spread, size, mask, first)
 
 
 def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
