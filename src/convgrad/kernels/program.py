@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from convgrad.kernels import tuned
+from convgrad.kernels import chosen, tuned
 from convgrad.kernels.algorithms import choose
 from convgrad.kernels.layers import contractions
 from convgrad.kernels.memory import check_workspace, workspace_bound
@@ -46,34 +46,34 @@ def plan_pass(
     """
     sums = contractions(layer, batch, name)
     bound = min((workspace_bound(item, number) for item in sums), default=0)
+    clear = _covered(sums) < _elements(layer, name, batch)
+    measured: list[Plan | None] = [None] * len(sums)
+    if algorithm is None:
+        measured = [tuned.measured(item, number, target, bound) for item in sums]
+    at = chosen.key(layer, name, batch, number, target, algorithm, bound, WORKERS)
+    if not any(measured):
+        plans = chosen.recall(at, sums, target)
+        if plans is not None:
+            return Program(plans, clear, bound)
     program = Program((), clear=True)
     # Plans that fit one by one may be too much together, for they share their memory.
     for allowed in (bound, bound // 2):
-        plans = _plans(sums, number, target, algorithm, allowed)
-        if plans is None:
+        found = [
+            plan or choose(item, number, target, algorithm, allowed)
+            for item, plan in zip(sums, measured, strict=True)
+        ]
+        plans = tuple(plan for plan in found if plan is not None)
+        if len(plans) < len(sums):
             return None
-        program = Program(plans, clear=_covered(sums) < _elements(layer, name, batch), bound=bound)
+        if not any(measured):
+            plans = together(sums, plans, number, target, allowed)
+        program = Program(plans, clear, bound)
         if program.workspace(WORKERS) <= bound:
+            if not any(measured):
+                chosen.remember(at, plans)
             return program
     check_workspace(program.workspace(WORKERS), str(layer))
     return program
-
-
-def _plans(
-    sums: tuple[Contraction, ...], number: str, target: Target, algorithm: str | None, bound: int
-) -> tuple[Plan, ...] | None:
-    """The plan of each sum: measured, or predicted; then with few kernels. None if one has none."""
-    measured = [
-        tuned.measured(item, number, target, bound) if algorithm is None else None for item in sums
-    ]
-    found = [
-        plan or choose(item, number, target, algorithm, bound)
-        for item, plan in zip(sums, measured, strict=True)
-    ]
-    plans = tuple(plan for plan in found if plan is not None)
-    if len(plans) < len(sums):
-        return None
-    return plans if any(measured) else together(sums, plans, number, target, bound)
 
 
 def _covered(sums: tuple[Contraction, ...]) -> int:
