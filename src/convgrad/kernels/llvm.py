@@ -44,6 +44,7 @@ def _machine(processor: str) -> Any:
     )
 
 
+@cache
 def version() -> str:
     """Everything of the compiler that may change the code it makes."""
     binding = _binding()
