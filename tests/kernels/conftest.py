@@ -20,5 +20,9 @@ def compiled_code_in_a_folder_of_its_own(tmp_path_factory):
 
             from convgrad.kernels import llvm
 
-            patch.setattr(llvm, "compile_object", lambda text, *_: compile_outside(OUTSIDE, text))
+            patch.setattr(
+                llvm,
+                "compile_object",
+                lambda text, _, lean=False: compile_outside(OUTSIDE, text, lean),
+            )
         yield

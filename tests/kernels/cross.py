@@ -1,4 +1,4 @@
-"""Compiles on one processor for another: python cross.py TRIPLE PROCESSOR FEATURES.
+"""Compiles on one processor for another: python cross.py TRIPLE PROCESSOR FEATURES LEAN.
 
 A program in LLVM's language comes in, object code goes out. An emulated LLVM is twenty times as
 slow as this one and makes the same code.
@@ -12,7 +12,7 @@ import sys
 from functools import cache
 
 
-def compile_outside(python: str, text: str) -> bytes:
+def compile_outside(python: str, text: str, lean: bool = False) -> bytes:
     """Object code for this processor, which is emulated, made by a Python that is not."""
     from llvmlite import binding
 
@@ -20,11 +20,15 @@ def compile_outside(python: str, text: str) -> bytes:
     command = [python, __file__, binding.get_process_triple(), binding.get_host_cpu_name()]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(
-        [*command, features], input=text.encode(), env=environment, stdout=-1, check=True
+        [*command, features, str(int(lean))],
+        input=text.encode(),
+        env=environment,
+        stdout=-1,
+        check=True,
     ).stdout
 
 
-def main(triple: str, processor: str, features: str) -> None:
+def main(triple: str, processor: str, features: str, lean: str) -> None:
     """Compile from standard input to standard output."""
     from llvmlite import binding
 
@@ -40,7 +44,7 @@ def main(triple: str, processor: str, features: str) -> None:
         )
 
     llvm._machine = machine
-    sys.stdout.buffer.write(llvm.compile_object(sys.stdin.read(), processor))
+    sys.stdout.buffer.write(llvm.compile_object(sys.stdin.read(), processor, lean == "1"))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.plan import Algorithm, Plan
     from convgrad.kernels.target import Target
+    from convgrad.kernels.tile import Tile
 
 ALGORITHMS: dict[str, Algorithm] = {
     algorithm.name: algorithm
@@ -37,11 +38,9 @@ ALGORITHMS: dict[str, Algorithm] = {
     )
 }
 
-LEAN = frozenset({"packed", "sliding", "rowwise", "matrix", "dotted"})
-"""Algorithms whose tiles are functions of their own that get all they need as arguments.
-
-These run as fast without most of LLVM's passes, which take a third of the time of a first call.
-The tiles of the others load from the record, and were measured to be up to a tenth slower so.
+LEAN = frozenset(ALGORITHMS) - {"traced"}
+"""Algorithms whose code runs as fast without most of LLVM's passes, which take longer than a third
+of a first call. `traced` was measured to be up to a fifth slower so, the others no slower.
 """
 
 
@@ -57,6 +56,19 @@ def candidates(
                     yield plan
 
 
+def ranked(
+    contraction: Contraction, number: str, target: Target, only: str | None = None
+) -> list[tuple[float, Algorithm, Tile]]:
+    """Algorithms and tiles for a sum, by the cycles that their plans take at least."""
+    found = [
+        (algorithm.least(contraction, tile, target), algorithm, tile)
+        for algorithm in ALGORITHMS.values()
+        if only in {None, algorithm.name}
+        for tile in algorithm.tiles(contraction, number, target)
+    ]
+    return sorted(found, key=lambda one: one[0])
+
+
 def choose(
     contraction: Contraction,
     number: str,
@@ -66,10 +78,18 @@ def choose(
 ) -> Plan | None:
     """The plan with the fewest predicted cycles, of those whose workspace is within the bound.
 
-    Where none is, the one with the smallest workspace.
+    Where none is, the one with the smallest workspace. What cannot be better is not planned.
     """
-    every = tuple(candidates(contraction, number, target, only))
-    if bound is not None and every:
-        fitting = [plan for plan in every if plan.workspace(WORKERS) <= bound]
-        every = fitting or (min(every, key=lambda plan: plan.workspace(WORKERS)),)
-    return min(every, key=lambda plan: plan.cycles, default=None)
+    best: Plan | None = None
+    smallest: Plan | None = None
+    for least, algorithm, tile in ranked(contraction, number, target, only):
+        if best is not None and least >= best.cycles:
+            break
+        plan = algorithm.plan(contraction, tile, target)
+        if plan is None:
+            continue
+        if bound is None or plan.workspace(WORKERS) <= bound:
+            best = plan if best is None or plan.cycles < best.cycles else best
+        elif smallest is None or plan.workspace(WORKERS) < smallest.workspace(WORKERS):
+            smallest = plan
+    return best or smallest

@@ -28,6 +28,8 @@ GATHER = 2.5
 """A vector gathered, for each term and block of rows; short lines cost it again."""
 COPY = 4.0
 """A vector copied out."""
+PACK = 1.3
+"""A number of the factor packed."""
 TILE = 3.0
 """A vector of a tile kept between two blocks of the reduction."""
 
@@ -56,6 +58,17 @@ class Cut:
 def cheapest_cut(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ...]) -> Cut:
     """The cut with the least predicted cost."""
     return min(_cuts(c, tile, target, axes), key=lambda one: one.cost)
+
+
+def least_cost(c: Contraction, tile: Tile, axes: tuple[WindowAxis, ...]) -> float:
+    """What every cut costs: all positions in whole vectors, every row, nothing read twice."""
+    groups, channels = c.window.shape[1:3]
+    rows, positions = c.rows[0].extent, c.window.shape[0] * prod(a.positions for a in axes)
+    padded, vectors = -(-rows // tile.rows) * tile.rows, -(-positions // tile.lanes)
+    reduction = channels * prod(axis.taps for axis in axes)
+    left = 0.25 + 0.75 * prod(float(axis.present.mean()) for axis in axes)
+    cost = reduction * vectors * left * (padded * _each(tile) + GATHER)
+    return groups * (cost + COPY * rows * vectors + PACK * padded * reduction)
 
 
 def _cuts(
@@ -105,29 +118,34 @@ def _depth(
 def _cost(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int, int], panels: int) -> float:
     """Predicted cost of one core.
 
-    A byte of the factor streams in at 0.03 for each piece, and an element is packed at 1.3.
+    A byte of the factor streams in at 0.03 for each piece.
     """
     stage, pieces, row_panels, depth = shape
     groups, channels = c.window.shape[1:3]
     row_blocks = -(-panels // row_panels)
     reduction = channels * stage.taps.size
     padded, vectors = panels * tile.rows, pieces.vectors(tile.lanes)
-    loads = 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
     line = stage.positions[-1]
     gather = GATHER if stage.in_place else GATHER * (1.0 + tile.lanes / line)
     # Images of one position lie in no run at all.
     single = tile.lanes if prod(stage.positions) == 1 else 1.0
     gather *= single
-    each = padded * max(1.0, loads + 0.85) + gather * row_blocks
+    each = padded * _each(tile) + gather * row_blocks
     cost = groups * reduction * vectors * share(stage.axes, pieces) * each
     scattered = 4.0 if c.output.step(position_names(c)[-1]) > 1 else 1.0
     cost += COPY * scattered * single * groups * c.rows[0].extent * vectors
     cost += 0.03 * groups * padded * reduction * pieces.number * tile.element.bytes
-    cost += 1.3 * groups * padded * reduction
+    cost += PACK * groups * padded * reduction
     cost += TILE * groups * padded * vectors * -(-reduction // depth)
     stages = -(-channels // stage.channels) * groups * row_blocks * pieces.number
     tasks = groups * row_blocks * pieces.number
     return (cost + stage.cycles * stages) * imbalance(tasks, WORKERS)
+
+
+def _each(tile: Tile) -> float:
+    """A multiply-add of a vector: more where loads are many beside them."""
+    loads = 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
+    return max(1.0, loads + 0.85)
 
 
 def cheapest_order(best: Cut, tile: Tile, out: Table, step: int, rows: int) -> Order:

@@ -286,6 +286,12 @@ class Code:
         self.lines.append(f"  {name} = {expression}")
         return Value(self, kind, name)
 
+    def before(self, kind: str, expression: str) -> Value:
+        """The same where the function begins, out of all loops."""
+        name = f"%{self.fresh()}"
+        self.slots.append(f"  {name} = {expression}")
+        return Value(self, kind, name)
+
     def label(self, name: str) -> None:
         """Begin a block."""
         self.lines.append(f"{name}:")

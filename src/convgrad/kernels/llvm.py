@@ -15,7 +15,7 @@ _ENGINES: list[Any] = []
 
 
 LONG = 500
-"""Instructions of a function that is one unrolled tile, and not a loop that copies."""
+"""Lines of a function that is one unrolled tile, and not a loop that copies."""
 
 
 def is_available() -> bool:
@@ -44,6 +44,7 @@ def _machine(processor: str) -> Any:
     )
 
 
+@cache
 def version() -> str:
     """Everything of the compiler that may change the code it makes."""
     binding = _binding()
@@ -71,14 +72,21 @@ def _optimised(text: str, processor: str, *, lean: bool) -> Any:
     if not lean:
         builder.getModulePassManager().run(module, builder)
         return module
-    few, many = binding.create_new_function_pass_manager(), builder.getFunctionPassManager()
-    few.add_sroa_pass()
-    few.add_simplify_cfg_pass()
-    for function in module.functions:
-        if not function.is_declaration:
-            size = sum(1 for block in function.blocks for _ in block.instructions)
-            (few if size > LONG else many).run(function, builder)
+    # An unrolled tile needs its variables in registers, the nest around it a little more.
+    few, more = (binding.create_new_function_pass_manager() for _ in range(2))
+    for manager in (few, more):
+        manager.add_sroa_pass()
+        manager.add_simplify_cfg_pass()
+    more.add_instruction_combine_pass()
+    for name, lines in _lines(text).items():
+        (few if lines > LONG else more).run(module.get_function(name), builder)
     return module
+
+
+def _lines(text: str) -> dict[str, int]:
+    """Lines of each function; walking its instructions takes longer than compiling some."""
+    functions = (part.partition("@") for part in text.split("\ndefine ")[1:])
+    return {rest.partition("(")[0]: rest.count("\n") for _, _, rest in functions}
 
 
 def compile_object(text: str, processor: str, lean: bool = False) -> bytes:
@@ -87,9 +95,8 @@ def compile_object(text: str, processor: str, lean: bool = False) -> bytes:
     Args:
         text: the module.
         processor: its name for LLVM, or "host".
-        lean: only put the variables of long functions into registers, and leave the rest of them
-            as it is written: for tiles that are unrolled, and hold nothing that could be taken out
-            of their loops.
+        lean: only put variables into registers, and combine instructions of short functions: for
+            code that is written with nothing left in a loop that could be taken out of it.
     """
     return bytes(_machine(processor).emit_object(_optimised(text, processor, lean=lean)))
 

@@ -76,5 +76,6 @@ def is_held(offsets: Table, tile: Tile, l1: int) -> bool:
     """
     size, sets, line = tile.element.bytes, 64, 64
     reads = np.add.outer(offsets * size, np.arange(0, tile.width * size + line, line))
-    lines = np.unique(reads // line)
+    # np.unique would load NumPy's masked arrays, which takes longer than all of this.
+    lines = np.array(list(set((reads // line).ravel().tolist())), np.int64)
     return int(np.bincount(lines % sets).max(initial=0)) <= l1 // (sets * line) * 3 // 4

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convgrad.kernels.cuts import cheapest_cut, cheapest_order
+from convgrad.kernels.cuts import cheapest_cut, cheapest_order, least_cost
 from convgrad.kernels.emit import INTEGER, Code, Module, Value
 from convgrad.kernels.factor import FACTOR_FIELDS, emit_factor, emit_task, factor_values
 from convgrad.kernels.order import is_held
@@ -230,13 +230,26 @@ def packed_tiles(contraction: Contraction, number: str, target: Target) -> tuple
     return tuple(widest(count, number, target, 6) for count in fitting)
 
 
+def packed_cycles(contraction: Contraction, tile: Tile, target: Target) -> float:
+    """What no plan with this tile takes less of."""
+    del target
+    if not _is_packed(contraction):
+        return 0.0
+    free = frozenset(index.name for index in contraction.free)
+    return least_cost(contraction, tile, window_axes(contraction, free))
+
+
+def _is_packed(c: Contraction) -> bool:
+    """Whether the sum has one index of rows, and images and positions outside."""
+    return len(c.rows) == 1 and bool(c.free) and c.output.subscripts[0].terms == (("n", 1),)
+
+
 def packed_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
     """Lanes along the positions of the output; None where positions are summed over."""
     c, size = contraction, tile.element.bytes
-    free = frozenset(index.name for index in c.free)
-    if len(c.rows) != 1 or not free or c.output.subscripts[0].terms != (("n", 1),):
+    if not _is_packed(c):
         return None
-    axes = window_axes(c, free)
+    axes = window_axes(c, frozenset(index.name for index in c.free))
     groups, channels = c.window.shape[1:3]
     rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
     panels = -(-rows // tile.rows)
@@ -344,4 +357,5 @@ PACKED_ALGORITHM = Algorithm(
     text=packed_text,
     tiles=packed_tiles,
     plan=packed_plan,
+    least=packed_cycles,
 )

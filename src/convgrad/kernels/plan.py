@@ -147,6 +147,11 @@ class Program:
         return sum(plan.cycles for plan in self.plans)
 
 
+def _unknown(contraction: Contraction, tile: Tile, target: Target) -> float:
+    del contraction, tile, target
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Algorithm:
     """A way to compute a sum; the table of `algorithms` holds all of them.
@@ -158,6 +163,7 @@ class Algorithm:
         text: the program for a tile, in LLVM's language.
         tiles: the tiles worth considering for a sum.
         plan: a plan for a sum with a tile, or None where the sum is not of its kind.
+        least: cycles that this plan takes at least, as far as they are known before it is made.
     """
 
     name: str
@@ -166,6 +172,7 @@ class Algorithm:
     text: Callable[[Tile], str]
     tiles: Callable[[Contraction, str, Target], tuple[Tile, ...]]
     plan: Callable[[Contraction, Tile, Target], Plan | None]
+    least: Callable[[Contraction, Tile, Target], float] = _unknown
 
 
 def aligned(size: int) -> int:

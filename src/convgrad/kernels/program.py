@@ -5,16 +5,18 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from convgrad.kernels import tuned
+from convgrad.kernels import chosen, tuned
 from convgrad.kernels.algorithms import choose
 from convgrad.kernels.layers import contractions
 from convgrad.kernels.memory import check_workspace, workspace_bound
 from convgrad.kernels.plan import WORKERS, Program
+from convgrad.kernels.together import together
 
 if TYPE_CHECKING:
     from convgrad.convolution import Convolution
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.layers import Pass
+    from convgrad.kernels.plan import Plan
     from convgrad.kernels.target import Target
 
 
@@ -44,16 +46,31 @@ def plan_pass(
     """
     sums = contractions(layer, batch, name)
     bound = min((workspace_bound(item, number) for item in sums), default=0)
-    select = tuned.choose if algorithm is None else choose
+    clear = _covered(sums) < _elements(layer, name, batch)
+    measured: list[Plan | None] = [None] * len(sums)
+    if algorithm is None:
+        measured = [tuned.measured(item, number, target, bound) for item in sums]
+    at = chosen.key(layer, name, batch, number, target, algorithm, bound, WORKERS)
+    if not any(measured):
+        plans = chosen.recall(at, sums, target)
+        if plans is not None:
+            return Program(plans, clear, bound)
     program = Program((), clear=True)
     # Plans that fit one by one may be too much together, for they share their memory.
     for allowed in (bound, bound // 2):
-        found = [select(item, number, target, algorithm, allowed) for item in sums]
+        found = [
+            plan or choose(item, number, target, algorithm, allowed)
+            for item, plan in zip(sums, measured, strict=True)
+        ]
         plans = tuple(plan for plan in found if plan is not None)
         if len(plans) < len(sums):
             return None
-        program = Program(plans, clear=_covered(sums) < _elements(layer, name, batch), bound=bound)
+        if not any(measured):
+            plans = together(sums, plans, number, target, allowed)
+        program = Program(plans, clear, bound)
         if program.workspace(WORKERS) <= bound:
+            if not any(measured):
+                chosen.remember(at, plans)
             return program
     check_workspace(program.workspace(WORKERS), str(layer))
     return program

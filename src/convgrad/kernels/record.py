@@ -6,19 +6,19 @@ a table here, so that a new layer needs a new record but rarely new code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convgrad.kernels.emit import INTEGER
+from convgrad.kernels.emit import INTEGER, POINTER, Pointer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from convgrad.kernels.emit import Code, Pointer, Value
+    from convgrad.kernels.emit import Code, Value
 
     Table = NDArray[np.int64]
 
@@ -50,17 +50,30 @@ class Fields:
 
 @dataclass(frozen=True)
 class Record:
-    """A record as the generated code sees it."""
+    """A record as the generated code sees it.
+
+    A field is loaded once, where its function begins: the compiler need not find out that no store
+    changes it before it can be kept out of the loops.
+    """
 
     fields: Fields
     base: Pointer
+    loaded: dict[str, Value] = field(default_factory=dict[str, "Value"], repr=False, compare=False)
 
     def __getitem__(self, name: str) -> Value:
-        return self.base.load(self.fields.names.index(name))
+        if name not in self.loaded:
+            code, at = self.base.code, self.fields.names.index(name)
+            place = code.before(POINTER, f"getelementptr i64, ptr {self.base.text}, i64 {at}")
+            self.loaded[name] = code.before(INTEGER, f"load i64, ptr {place.text}")
+        return self.loaded[name]
 
     def table(self, name: str) -> Pointer:
         """A table of the record."""
-        return self.base.code.address(self[name], INTEGER)
+        key = name + "*"
+        if key not in self.loaded:
+            word = self[name]
+            self.loaded[key] = word.code.before(POINTER, f"inttoptr i64 {word.text} to ptr")
+        return Pointer(self.base.code, INTEGER, self.loaded[key].text)
 
 
 def argument(code: Code, arguments: Pointer, which: int, element: str) -> Pointer:

@@ -14,6 +14,7 @@ zeros are multiplied, and numbers that are not finite go where the equation lets
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import product
 from math import gcd, prod
@@ -23,18 +24,19 @@ import numpy as np
 
 from convgrad.kernels.emit import INTEGER, POINTER, Code, Module, Number, Pointer, Value, Variable
 from convgrad.kernels.factor import TABLE, emit_task
-from convgrad.kernels.output import position_names
+from convgrad.kernels.lines import lines_of
 from convgrad.kernels.piece import WORKERS, imbalance
 from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
 from convgrad.kernels.record import BIAS, FACTOR, OUTPUT, SHARED, WINDOW, Fields, Record, argument
 from convgrad.kernels.tile import Tile
-from convgrad.kernels.turn import emit_transpose, emit_turn
-from convgrad.kernels.window import WindowAxis, outer_sum, window_axes
+from convgrad.kernels.turn import columns, emit_columns, emit_turn
+from convgrad.kernels.window import outer_sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.lines import Lines
     from convgrad.kernels.target import Target
     from convgrad.kernels.window import Table
 
@@ -261,46 +263,47 @@ def emit_write(module: Module, number: Number, tile: Tile) -> Code:
         (INTEGER, "rows"),
         (INTEGER, "step"),
     )
-    lanes, zero = tile.lanes, code.zero(number.vector(tile.lanes))
-    row, step = code.integer("row"), code.integer("step")
-    spill = code.array(number.name, lanes * lanes)
-    with code.loop(0, tile.vectors) as v:
-        source = code.pointer("tile").at(v * lanes)
-        rows = (code.integer("rows") - v * lanes).maximum(0).minimum(lanes)
-        for first in range(0, tile.rows, lanes):
-            count = min(tile.rows - first, lanes)
-            square = [source.vector(lanes, (first + p) * tile.width) for p in range(count)]
-            turned = emit_transpose(code, [*square, *[zero] * (lanes - count)])
-            to = code.pointer("to").at(v * lanes * row + step * first)
-            mask = code.lanes_between(0, count, lanes)
-            whole = rows.equals(lanes) & step.equals(1)
-            with code.when(whole):
-                for r, value in enumerate(turned):
-                    to.at(row * r).store_masked(value, lanes, mask)
-            with code.unless(whole):
-                for r, value in enumerate(turned):
-                    spill.store(value, r * lanes)
-                with code.loop(0, rows) as r:
-                    ends = to.at(row * r), spill.at(r * lanes)
-                    _emit_row(code, tile, ends, count, step)
+    side, count = columns(tile.lanes), min(tile.rows, tile.lanes)
+    wide = max(1 << (count - 1).bit_length(), side)
+    rows, row, step = (code.integer(name) for name in ("rows", "row", "step"))
+    mask, spill = code.lanes_between(0, count, wide), code.array(number.name, side * wide)
+    squares = -(-tile.rows // count)
+    with code.loop(0, rows.minimum(tile.width), side) as r:
+        live, begin = rows - r, code.pointer("to").at(r * row)
+        whole = live >= side
+        dense, paired = whole & step.equals(1), whole & step.equals(2)
+        with code.loop(0, squares) if squares > 1 else nullcontext(code.lift(0)) as at:
+            # Where positions are no multiple of the lanes the last ones overlap those before.
+            p = (at * count).minimum(tile.rows - count) if squares > 1 else at
+            source = code.pointer("tile").at(p * tile.width + r)
+            turned = emit_columns(code, number, source, tile.width, count, wide)
+            to = begin.at(p * step)
+            with code.when(dense):
+                for i, value in enumerate(turned):
+                    to.at(row * i).store_masked(value, wide, mask)
+            with code.when(paired):
+                for i, value in enumerate(turned):
+                    _emit_spread(code, to.at(row * i), value, count, (wide, tile.lanes))
+            with code.unless(dense | paired):
+                for i, value in enumerate(turned):
+                    spill.store(value, i * wide)
+                with code.loop(0, live.minimum(side)) as i:
+                    last, value = to.at(row * i), spill.at(i * wide)
+                    with code.when(step.equals(1)):
+                        last.store_masked(value.vector(wide), wide, mask)
+                    with code.unless(step.equals(1)), code.loop(0, count) as j:
+                        last.store(value.load(j), j * step)
     return code
 
 
-def _emit_row(
-    code: Code, tile: Tile, ends: tuple[Pointer, Pointer], count: int, step: Value
-) -> None:
-    """A row of a turned tile: to every output, every second or every further one."""
-    (to, source), lanes = ends, tile.lanes
-    value = source.vector(lanes)
-    with code.when(step.equals(1)):
-        to.store_masked(value, lanes, code.lanes_between(0, count, lanes))
-    with code.when(step.equals(2)):
-        for half in (0, lanes):
-            spread = code.shuffle(value, value, [(j + half) // 2 for j in range(lanes)])
-            mask = code.lanes_between(0, count * 2 - half, lanes) & code.alternate(lanes)
-            to.store_masked(spread, lanes, mask, half)
-    with code.when(step > 2), code.loop(0, count) as j:
-        to.store(source.load(j), j * step)
+def _emit_spread(code: Code, to: Pointer, value: Value, count: int, lanes: tuple[int, int]) -> None:
+    """Some lanes of a vector to every second output, in vectors as wide as may be."""
+    given, most = lanes
+    size = min(2 * given, most)
+    for first in range(0, 2 * count, size):
+        spread = code.shuffle(value, value, [(first + j) // 2 for j in range(size)])
+        mask = code.lanes_between(0, 2 * count - first, size) & code.alternate(size)
+        to.store_masked(spread, size, mask, first)
 
 
 def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
@@ -309,7 +312,7 @@ def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
     to[channel][tap][row], taps in the order of memory, so that the phases of a gradient differ in
     their lists only.
     """
-    turn = emit_turn(module, number, tile)
+    turn = emit_turn(module, number, tile, checked=False)
     code = module.function(
         "pack",
         (TABLE, "record"),
@@ -330,7 +333,7 @@ def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
         + first * record["factor_row"]
         + code.integer("channel") * record["factor_channel"]
     )
-    taps, how, ignored = record["taps"], record["turns"], code.array(INTEGER, 1)
+    taps, how = record["taps"], record["turns"]
 
     def ask(c: Value) -> None:
         # A few channels ahead: a short stretch each, which processors do not foresee.
@@ -346,11 +349,11 @@ def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
             to.at(c * tile.width).store(value, v)
     row = record["factor_row"]
     with code.when(how.equals(1)):
-        code.run(turn, to, source, row, rows, channels * taps, ignored)
+        code.run(turn, to, source, row, rows, channels * taps)
     with code.when(how.equals(2)), code.loop(0, channels) as c:
         ask(c)
         ends = to.at(c * taps * tile.width), source.at(c * record["factor_channel"])
-        code.run(turn, *ends, row, rows, taps, ignored)
+        code.run(turn, *ends, row, rows, taps)
     given, bias = argument(code, arguments, BIAS, number.name), code.pointer("bias")
     present = code.define("i1", f"icmp ne i64 {arguments.load(BIAS).text}, 0")
     with code.loop(0, tile.width, tile.lanes) as v:
@@ -482,52 +485,6 @@ def _emit_lines(
                 )
 
 
-@dataclass(frozen=True)
-class Lines:
-    """The positions of a sum as lines, and the taps that they have.
-
-    Attributes:
-        axes: the spatial axes.
-        window: elements from one position of the array to the next, per axis.
-        output: elements from one output to the next, per axis.
-    """
-
-    axes: tuple[WindowAxis, ...]
-    window: tuple[int, ...]
-    output: tuple[int, ...]
-
-    @property
-    def length(self) -> int:
-        """Positions of a line."""
-        return self.axes[-1].positions
-
-    def stretch(self, first: int, tap: int, count: int) -> tuple[int, int]:
-        """Which of so many positions from `first` on have a tap: a range, (0, 0) if none."""
-        present = np.flatnonzero(self.axes[-1].present[first : first + count, tap])
-        return (int(present[0]), int(present[-1]) + 1) if present.size else (0, 0)
-
-    def firsts(self, count: int) -> list[int]:
-        """Where blocks of so many positions begin; the last one overlaps its neighbour."""
-        return [min(first, self.length - count) for first in range(0, self.length, count)]
-
-    def stretches(self, count: int) -> tuple[tuple[int, int], ...]:
-        """The stretches of blocks of so many positions, but for the whole and the empty one."""
-        found = {
-            self.stretch(first, tap, count)
-            for first in self.firsts(count)
-            for tap in range(self.axes[-1].taps)
-        }
-        return tuple(sorted(found - {(0, count), (0, 0)}))
-
-
-def lines_of(c: Contraction) -> Lines:
-    """The lines of a sum."""
-    names = position_names(c)
-    axes = window_axes(c, frozenset(index.name for index in c.free))
-    window, output = c.window.strides[3:], tuple(c.output.step(name) for name in names)
-    return Lines(axes, window, output)
-
-
 def _is_rowwise(c: Contraction, lanes: int) -> bool:
     """Whether the sum has one index of rows, enough of them, and images outside."""
     return (
@@ -545,7 +502,7 @@ def rowwise_tiles(contraction: Contraction, number: str, target: Target) -> tupl
     if not _is_rowwise(c, lanes):
         return ()
     lines = lines_of(c)
-    count = c.window.shape[0] * prod(axis.positions for axis in lines.axes[:-1])
+    count = lines.images * prod(axis.positions for axis in lines.axes[:-1])
     tiles: list[Tile] = []
     for vectors in range(1, min(-(-c.rows[0].extent // lanes), 4) + 1):
         room = (target.registers - 1 - vectors) // vectors
@@ -562,84 +519,36 @@ def rowwise_tiles(contraction: Contraction, number: str, target: Target) -> tupl
                     several,
                     steps=(1, lines.axes[-1].step),
                     stretches=stretches,
-                    alone=prod(axis.taps for axis in lines.axes) == 1 and not stretches,
+                    alone=_is_alone(lines, rows),
                 )
             )
     return tuple(tiles)
 
 
-@dataclass(frozen=True)
-class Bundles:
-    """Lines with the same taps, in bundles that share a tile.
-
-    Attributes:
-        first: per line, where it lies in the window.
-        to: and in the output.
-        kind: per bundle, its class.
-        classes: per class, which taps of all axes but the last it has.
-    """
-
-    first: Table
-    to: Table
-    kind: Table
-    classes: np.ndarray
+def _is_alone(lines: Lines, rows: int) -> bool:
+    """Whether a channel has one term, which all positions of a tile have or none."""
+    return prod(axis.taps for axis in lines.axes) == 1 and not lines.stretches(rows)
 
 
-def _bundles(c: Contraction, lines: Lines, size: int) -> Bundles:
-    """Lines in their order, each waiting for others of its class."""
-    outer = lines.axes[:-1]
-    images = np.arange(c.window.shape[0], dtype=np.int64)
-    first, to = images * c.window.strides[0], images * c.output.step("n")
-    masks = np.ones((1, 1), bool)
-    for axis, read, write in zip(outer, lines.window, lines.output, strict=False):
-        at = np.arange(axis.positions, dtype=np.int64)
-        first = outer_sum(first, (at * axis.step + axis.start) * read)
-        to = outer_sum(to, at * write)
-        masks = np.einsum("pt,qu->pqtu", masks, axis.present)
-        masks = masks.reshape(masks.shape[0] * masks.shape[1], -1)
-    classes, number = np.unique(masks, axis=0, return_inverse=True)
-    number = np.tile(number.ravel(), images.size)
-    waiting: dict[int, list[int]] = {}
-    order: list[int] = []
-    for line, kind in enumerate(number.tolist()):
-        bundle = waiting.setdefault(kind, [])
-        bundle.append(line)
-        if len(bundle) == size:
-            order += waiting.pop(kind)
-    for bundle in waiting.values():  # the last line once more where one is wanting
-        order += (bundle + bundle[-1:] * size)[:size]
-    chosen = np.array(order, np.int64)
-    return Bundles(
-        first[chosen] + lines.axes[-1].start * lines.window[-1],
-        to[chosen] + c.output.origin,
-        number[chosen[::size]],
-        classes,
-    )
-
-
-def _lists(
-    c: Contraction, lines: Lines, tile: Tile, classes: np.ndarray
-) -> tuple[Table, Table, Table, Table]:
+def _lists(c: Contraction, lines: Lines, tile: Tile) -> tuple[Table, Table, Table, Table]:
     """Per class and block: the first term; per term: window, factor and stretch."""
-    last = lines.axes[-1]
-    steps = [axis.tap * read for axis, read in zip(lines.axes, lines.window, strict=True)]
-    window = outer_sum(*(np.arange(a.taps) * s for a, s in zip(lines.axes, steps, strict=True)))
+    taps = lines.axes[-1].taps
+    reads = zip(lines.axes, lines.window[1:], strict=True)
+    window = outer_sum(*(np.arange(axis.taps) * (axis.tap * step) for axis, step in reads))
     factor = c.factor.origin + _tap_offsets(c)
-    which = {stretch: at for at, stretch in enumerate(((0, tile.rows), *tile.stretches))}
-    first, terms = [0], list[tuple[int, int]]()
-    for mask in classes:
-        for begin in lines.firsts(tile.rows):
-            found = [lines.stretch(begin, tap, tile.rows) for tap in range(last.taps)]
-            terms += [
-                (outer * last.taps + tap, which[stretch])
-                for outer in np.flatnonzero(mask).tolist()
-                for tap, stretch in enumerate(found)
-                if stretch != (0, 0)
-            ]
-            first.append(len(terms))
-    # One more than there are: the first term of an empty list may be looked at.
-    taps, stretches = np.array([*terms, (0, 0)], np.int64).T
-    return np.array(first, np.int64), window[taps], factor[taps] * tile.width, stretches
+    low, high = lines.blocks(tile.rows)
+    which = np.zeros((tile.rows + 1, tile.rows + 1), np.int64)
+    for at, (first, last) in enumerate(tile.stretches, 1):
+        which[first, last] = at
+    some = [np.flatnonzero(block) for block in high > low]
+    kinds = [which[low[n, tap], high[n, tap]] for n, tap in enumerate(some)]
+    outer = [np.flatnonzero(mask) * taps for mask in lines.classes[0]]
+    found = [outer_sum(mask, block) for mask in outer for block in some]
+    stretch = [np.tile(block, mask.size) for mask in outer for block in kinds]
+    first = np.cumsum([0, *(one.size for one in found)])
+    # A sum without any term has a list all the same.
+    every, stretches = (np.concatenate([*parts, [0]]) for parts in (found, stretch))
+    return first, window[every], factor[every] * tile.width, stretches
 
 
 def _tap_offsets(c: Contraction) -> Table:
@@ -713,7 +622,7 @@ def _apart(c: Contraction, size: int, target: Target) -> int:
     return sets // gcd(sets, max(c.window.strides[2] * size // LINE, 1)) * WAYS * 3 // 4
 
 
-def _work(c: Contraction, tile: Tile, first: Table, kind: Table) -> float:
+def _work(c: Contraction, tile: Tile, lines: Lines) -> float:
     """Cycles of all tiles for one panel of rows after another, in the unit of `packed`.
 
     Measured beside `packed`: a term costs 0.93 of what it costs there, and a channel 4, for it
@@ -723,31 +632,48 @@ def _work(c: Contraction, tile: Tile, first: Table, kind: Table) -> float:
     loads = tile.lines * tile.rows + tile.vectors
     groups, channels = c.window.shape[1:3]
     panels = -(-c.rows[0].extent // tile.width)
-    counts = np.diff(first).reshape(int(kind.max(initial=0)) + 1, -1)
-    terms, tiles = float(counts.sum(axis=1)[kind].sum()), kind.size * counts.shape[1]
+    low, high = lines.blocks(tile.rows)
+    bundles = lines.bundle_counts(tile.lines)
+    terms = float(bundles @ lines.classes[0].sum(axis=1)) * float((high > low).sum())
+    tiles = int(bundles.sum()) * len(low)
     each = 0.93 * max(cells, loads, 8.0) + 1.0
     channel = 0.0 if tile.alone else 4.0
-    scattered = 1.0 if c.output.step(position_names(c)[-1]) == 1 else 1.6
+    scattered = 1.0 if lines.output[-1] == 1 else 1.6
     squares = tile.vectors * tile.lines * -(-tile.rows // tile.lanes)
     write = 4.0 * tile.lanes * scattered * squares + 6.0 * cells + 40.0
     return groups * panels * (channels * (terms * each + channel * tiles) + tiles * write)
 
 
+def _cheapest(c: Contraction, tile: Tile, target: Target, lines: Lines) -> Blocking:
+    counts = int(lines.bundle_counts(tile.lines).sum()), lines.firsts(tile.rows).size
+    work = _work(c, tile, lines)
+    return min(_blockings(c, tile, target, counts, work), key=lambda one: one.cycles)
+
+
+def rowwise_cycles(contraction: Contraction, tile: Tile, target: Target) -> float:
+    """The cycles of the plan, without the plan."""
+    return _cheapest(contraction, tile, target, lines_of(contraction)).cycles
+
+
 def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
-    """Lanes along the factor's rows; None where positions are summed over."""
+    """Lanes along the rows; None where positions are summed over, or do not fit the tile."""
     c, size = contraction, tile.element.bytes
     if not _is_rowwise(c, tile.lanes):
         return None
     lines = lines_of(c)
+    if tile.rows > lines.length or len(tile.stretches) > MOST_STRETCHES:
+        return None
+    if not set(lines.stretches(tile.rows)) <= set(tile.stretches):
+        return None
+    if tile.alone and not _is_alone(lines, tile.rows):
+        return None
+    best = _cheapest(c, tile, target, lines)
     groups, channels = c.window.shape[1:3]
     rows, taps = c.rows[0].extent, prod(c.factor.shape[3:])
-    found = _bundles(c, lines, tile.lines)
-    first, term_from, term_factor, term_stretch = _lists(c, lines, tile, found.classes)
+    found = lines.bundles(tile.lines)
+    first, term_from, term_factor, term_stretch = _lists(c, lines, tile)
     bundles, panels = found.kind.size, -(-rows // tile.width)
-    work = _work(c, tile, first, found.kind)
-    begins = np.array(lines.firsts(tile.rows), np.int64)
-    counts = bundles, begins.size
-    best = min(_blockings(c, tile, target, counts, work), key=lambda one: one.cycles)
+    begins = lines.firsts(tile.rows)
     channel = next(name for name, _ in c.window.subscripts[2].terms)
     row, along = c.factor.step(c.rows[0].name), c.factor.step(channel)
     turns = 0 if row == 1 and taps == 1 else 1 if along == taps else 2
@@ -758,7 +684,7 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     panel = packed + tile.width
     reach = sum(
         (axis.taps - 1) * axis.tap * read
-        for axis, read in zip(lines.axes[:-1], lines.window, strict=False)
+        for axis, read in zip(lines.axes[:-1], lines.window[1:], strict=False)
     )
     begin = found.first[:: tile.lines]
     slots = int(best.channels < channels)
@@ -833,4 +759,5 @@ ROWWISE_ALGORITHM = Algorithm(
     text=rowwise_text,
     tiles=rowwise_tiles,
     plan=rowwise_plan,
+    least=rowwise_cycles,
 )

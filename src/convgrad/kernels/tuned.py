@@ -1,4 +1,4 @@
-"""Plans chosen by measuring, kept on disk; without a measurement, by prediction."""
+"""Plans chosen by measuring, kept on disk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from convgrad.kernels import cache as store
 from convgrad.kernels import llvm
 from convgrad.kernels.algorithms import candidates
-from convgrad.kernels.algorithms import choose as choose_predicted
 from convgrad.kernels.plan import WORKERS
 
 if TYPE_CHECKING:
@@ -43,23 +42,17 @@ def remember(contraction: Contraction, number: str, target: Target, plan: Plan) 
     _any_tuned.cache_clear()
 
 
-def choose(
-    contraction: Contraction,
-    number: str,
-    target: Target,
-    only: str | None = None,
-    bound: int | None = None,
+def measured(
+    contraction: Contraction, number: str, target: Target, bound: int | None = None
 ) -> Plan | None:
-    """The measured plan of a sum if it fits, or the one with the fewest predicted cycles."""
-    if only is None and _any_tuned():
-        data = store.read(_entry(contraction, number, target))
-        if data is not None:
-            name, *shape = json.loads(data)
-            measured = next(
-                plan
-                for plan in candidates(contraction, number, target, name)
-                if shape == _shape(plan.kernel.tile)
-            )
-            if bound is None or measured.workspace(WORKERS) <= bound:
-                return measured
-    return choose_predicted(contraction, number, target, only, bound)
+    """The plan of a sum that was measured to be the fastest, if there is one and it fits."""
+    data = store.read(_entry(contraction, number, target)) if _any_tuned() else None
+    if data is None:
+        return None
+    name, *shape = json.loads(data)
+    plan = next(
+        plan
+        for plan in candidates(contraction, number, target, name)
+        if shape == _shape(plan.kernel.tile)
+    )
+    return plan if bound is None or plan.workspace(WORKERS) <= bound else None

@@ -130,7 +130,7 @@ def weighted_text(tile: Tile) -> str:
     """The nest of this file's title."""
     module, number = Module(), tile.element
     stage = emit_stage(module, number, tile.lanes, WEIGHTED)
-    turn = emit_turn(module, number, tile)
+    turn = emit_turn(module, number, tile, checked=True)
     weigh = emit_weigh(module, number, tile)
     code = emit_task(module, "weighted", number)
     record = Record(WEIGHTED, code.pointer("record"))
