@@ -12,12 +12,14 @@ from convgrad.kernels.rowwise import ROWWISE_ALGORITHM
 from convgrad.kernels.sliding import SLIDING_ALGORITHM
 from convgrad.kernels.traced import TRACED_ALGORITHM
 from convgrad.kernels.weighted import WEIGHTED_ALGORITHM
+from convgrad.kernels.whole import WHOLE_ALGORITHM
+from convgrad.kernels.woven import WOVEN_ALGORITHM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convgrad.kernels.contraction import Contraction
-    from convgrad.kernels.plan import Algorithm, Plan
+    from convgrad.kernels.plan import Algorithm, JointAlgorithm, Plan
     from convgrad.kernels.target import Target
 
 ALGORITHMS: dict[str, Algorithm] = {
@@ -32,6 +34,11 @@ ALGORITHMS: dict[str, Algorithm] = {
         TRACED_ALGORITHM,
     )
 }
+
+JOINT: dict[str, JointAlgorithm] = {
+    algorithm.name: algorithm for algorithm in (WOVEN_ALGORITHM, WHOLE_ALGORITHM)
+}
+"""Algorithms that compute all sums of a pass at once."""
 
 LEAN = frozenset({"packed", "sliding", "rowwise"})
 """Algorithms whose tiles are functions of their own that get all they need as arguments.
@@ -69,3 +76,34 @@ def choose(
         fitting = [plan for plan in every if plan.workspace(WORKERS) <= bound]
         every = fitting or (min(every, key=lambda plan: plan.workspace(WORKERS)),)
     return min(every, key=lambda plan: plan.cycles, default=None)
+
+
+def joint_candidates(
+    sums: tuple[Contraction, ...], number: str, target: Target, only: str | None = None
+) -> Iterator[Plan]:
+    """Every plan worth considering that computes all of these sums."""
+    for algorithm in JOINT.values():
+        if only in {None, algorithm.name}:
+            for tile in algorithm.tiles(sums, number, target):
+                plan = algorithm.plan(sums, tile, target)
+                if plan is not None:
+                    yield plan
+
+
+def choose_joint(
+    sums: tuple[Contraction, ...],
+    number: str,
+    target: Target,
+    only: str | None = None,
+    bound: int | None = None,
+) -> Plan | None:
+    """The joint plan with the fewest predicted cycles, of those whose workspace is within bounds."""
+    return min(
+        (
+            plan
+            for plan in joint_candidates(sums, number, target, only)
+            if bound is None or plan.workspace(WORKERS) <= bound
+        ),
+        key=lambda plan: plan.cycles,
+        default=None,
+    )

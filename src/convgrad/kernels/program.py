@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from convgrad.kernels import tuned
-from convgrad.kernels.algorithms import choose
+from convgrad.kernels.algorithms import choose, choose_joint
 from convgrad.kernels.layers import contractions
 from convgrad.kernels.memory import check_workspace, workspace_bound
 from convgrad.kernels.plan import WORKERS, Program
@@ -46,13 +46,16 @@ def plan_pass(
     bound = min((workspace_bound(item, number) for item in sums), default=0)
     select = tuned.choose if algorithm is None else choose
     program = Program((), clear=True)
+    joint = choose_joint(sums, number, target, algorithm, bound)
     # Plans that fit one by one may be too much together, for they share their memory.
     for allowed in (bound, bound // 2):
         found = [select(item, number, target, algorithm, allowed) for item in sums]
         plans = tuple(plan for plan in found if plan is not None)
         if len(plans) < len(sums):
-            return None
+            return joint and Program((joint,), clear=False, bound=bound)
         program = Program(plans, clear=_covered(sums) < _elements(layer, name, batch), bound=bound)
+        if joint is not None and joint.cycles < program.cycles:
+            return Program((joint,), clear=False, bound=bound)
         if program.workspace(WORKERS) <= bound:
             return program
     check_workspace(program.workspace(WORKERS), str(layer))

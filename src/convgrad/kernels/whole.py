@@ -1,0 +1,365 @@
+"""Whole: small images with few rows; a tile knows the whole image, and nothing is looked up.
+
+    for each image and group (a task takes several), panel of rows
+      for each block of lines
+        for each channel
+          for each line of the image, tap along it
+            load; for each line, phase and tap that meet here: tile += factor * vectors
+        write the block's lines
+
+Code is compiled for the size of the image: which lines exist, which lanes are inside, which terms
+are absent is known beforehand. An image of 7 x 7 is 57 multiply-adds of vectors, and finding lines
+at run time would take as long again.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, Variable
+from convgrad.kernels.factor import FACTOR_FIELDS, emit_pack, emit_task
+from convgrad.kernels.phased import (
+    Cell,
+    Phases,
+    meetings,
+    packed_offsets,
+    phases_of,
+    taps_of,
+    weave,
+)
+from convgrad.kernels.plan import JointAlgorithm, Kernel, Loop, Plan, Step, blocks
+from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record, argument
+from convgrad.kernels.tile import Tile
+
+if TYPE_CHECKING:
+    from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.target import Target
+
+WHOLE = Fields(
+    (
+        *FACTOR_FIELDS,
+        "row_panels",
+        "channels",
+        "images",
+        "piece_images",
+        "groups",
+        "piece_groups",
+        "pieces",  # of images
+        "window_image",
+        "window_group",
+        "window_channel",
+        "out_image",
+        "out_group",
+        "out_row",
+    )
+)
+
+UNROLLED = 800
+"""Multiply-adds of a tile's code at most: compiling takes the longer the more there are."""
+
+
+def emit_images(module: Module, number: Number, tile: Tile) -> Code:
+    """images(factor, bias, window, to, ...): all images and groups of a task."""
+    code = module.function(
+        "images",
+        (number.name, "factor"),
+        (number.name, "bias"),
+        (number.name, "window"),
+        (number.name, "to"),
+        (INTEGER, "images"),
+        (INTEGER, "groups"),
+        (INTEGER, "panels"),
+        (INTEGER, "channels"),
+        (INTEGER, "rows"),
+        (INTEGER, "window_image"),
+        (INTEGER, "window_group"),
+        (INTEGER, "window_channel"),
+        (INTEGER, "out_image"),
+        (INTEGER, "out_group"),
+        (INTEGER, "out_row"),
+    )
+    depth = code.integer("channels") * (taps_of(tile) * tile.rows)
+    # Images outside, groups inside: the planes of an image are neighbours in memory.
+    with (
+        code.loop(0, code.integer("images")) as image,
+        code.loop(0, code.integer("groups")) as group,
+        code.loop(0, code.integer("panels")) as panel,
+    ):
+        nth = group * code.integer("panels") + panel
+        factor, bias = (
+            code.pointer("factor").at(nth * depth),
+            code.pointer("bias").at(nth * tile.rows),
+        )
+        window = code.pointer("window").at(
+            image * code.integer("window_image") + group * code.integer("window_group")
+        )
+        row = panel * tile.rows
+        to = code.pointer("to").at(
+            image * code.integer("out_image")
+            + group * code.integer("out_group")
+            + row * code.integer("out_row")
+        )
+        left = code.integer("rows") - row
+        lines = -(-tile.sizes[1][0] // len(tile.phases[0]))
+        for first in range(0, lines, tile.lines):
+            block = range(first, min(first + tile.lines, lines))
+            _emit_block(code, tile, block, (factor, bias, window), (to, left))
+    return code
+
+
+def _emit_block(
+    code: Code,
+    tile: Tile,
+    block: range,
+    sources: tuple[Pointer, Pointer, Pointer],
+    target: tuple[Pointer, Value],
+) -> None:
+    """Some lines of every phase: summed up and written."""
+    factor, bias, window = sources
+    lanes, kind = tile.lanes, tile.element.vector(tile.lanes)
+    sums = {
+        (r, n, h, w, v): code.variable(kind, code.splat(bias.load(r), lanes))
+        for r in range(tile.rows)
+        for n in range(len(block))
+        for h in range(len(tile.phases[0]))
+        for w in range(len(tile.phases[1]))
+        for v in range(tile.vectors)
+    }
+    height, width = tile.sizes[0]
+    with code.loop(0, code.integer("channels")) as channel:
+        plane = window.at(channel * code.integer("window_channel"))
+        packed = factor.at(channel * (taps_of(tile) * tile.rows))
+        down = {
+            (tap, r): code.splat(packed.load(tap * tile.rows + r), lanes)
+            for tap in range(taps_of(tile))
+            for r in range(tile.rows)
+        }
+        for read, here in meetings(tile, len(block)).items():
+            line = block.start * tile.steps[0] + read
+            if not 0 <= line < height:
+                continue
+            for v in range(tile.vectors):
+                across = _Line(code, tile, plane.at(line * width), v)
+                for offset, users in here.items():
+                    value = across.read(offset)
+                    if value is None:
+                        continue
+                    for use in users:
+                        for r in range(tile.rows):
+                            total = sums[r, use.line, use.down, use.along, v]
+                            total.set(code.fma(down[use.tap, r], value, total.get()))
+    _emit_write(code, tile, block, sums, target)
+
+
+class _Line:
+    """A line of the image, as the positions of one vector of a tile read it."""
+
+    def __init__(self, code: Code, tile: Tile, line: Pointer, vector: int) -> None:
+        self._code, self._tile, self._line = code, tile, line
+        self._first = vector * tile.lanes * tile.steps[1]
+        last = -(-tile.sizes[1][1] // len(tile.phases[1])) - vector * tile.lanes
+        self._count = min(tile.lanes, last)
+        self._loaded: dict[int, Value | None] = {}
+
+    def read(self, offset: int) -> Value | None:
+        """What a tap reads at an offset; None where all of it is outside."""
+        lanes, step = self._tile.lanes, self._tile.steps[1]
+        first = self._first + offset
+        if step == 1:
+            return self._load(first, lanes)
+        # One pair of vectors holds what several taps read.
+        lowest = self._first + min(min(reads, default=0) for reads in self._tile.phases[1])
+        base = lowest
+        if first - lowest + step * (self._count - 1) >= step * lanes:
+            base = first - (first - lowest) % step
+        both = self._load(base, step * lanes)
+        if both is None:
+            return None
+        order = [min(first - base + step * j, step * lanes - 1) for j in range(lanes)]
+        return self._code.shuffle(both, both, order)
+
+    def _load(self, first: int, lanes: int) -> Value | None:
+        if first not in self._loaded:
+            width = self._tile.sizes[0][1]
+            inside = [0 <= first + j < width for j in range(lanes)]
+            self._loaded[first] = self._line.chosen(inside, first) if any(inside) else None
+        return self._loaded[first]
+
+
+def _emit_write(
+    code: Code, tile: Tile, block: range, sums: dict[Cell, Variable], target: tuple[Pointer, Value]
+) -> None:
+    to, rows = target
+    lanes, (height, width) = tile.lanes, tile.sizes[1]
+    tall, wide = map(len, tile.phases)
+    for r in range(tile.rows):
+        with code.when(rows > r):
+            for n, line in enumerate(block):
+                for h in range(tall):
+                    if line * tall + h >= height:
+                        continue
+                    place = to.at(code.integer("out_row") * r + (line * tall + h) * width)
+                    for v in range(tile.vectors):
+                        phases = [sums[r, n, h, w, v].get() for w in range(wide)]
+                        for part, value in enumerate(weave(code, phases, lanes)):
+                            at = (v * wide + part) * lanes
+                            inside = [at + j < width for j in range(lanes)]
+                            if any(inside):
+                                place.store_chosen(value, inside, at)
+
+
+def whole_text(tile: Tile) -> str:
+    """The nest of this file's title."""
+    module, number = Module(), tile.element
+    images_of = emit_images(module, number, tile)
+    pack = emit_pack(module, number, tile.rows, WHOLE)
+    code = emit_task(module, "whole", number)
+    record = Record(WHOLE, code.pointer("record"))
+    arguments, factors = code.pointer("arguments"), code.pointer("scratch")
+    first_image = code.integer("task") % record["pieces"] * record["piece_images"]
+    first_group = code.integer("task") // record["pieces"] * record["piece_groups"]
+    images = (record["images"] - first_image).minimum(record["piece_images"])
+    groups = (record["groups"] - first_group).minimum(record["piece_groups"])
+    biases = factors.at(record["piece_groups"] * record["padded_rows"] * record["reduction"])
+    with code.loop(0, groups) as nth, code.loop(0, record["row_panels"]) as panel:
+        row = nth * record["padded_rows"] + panel * tile.rows
+        packed, group = factors.at(row * record["reduction"]), first_group + nth
+        code.run(pack, record.base, arguments, packed, biases.at(row), group, panel)
+    window = argument(code, arguments, WINDOW, number.name).at(
+        first_image * record["window_image"] + first_group * record["window_group"]
+    )
+    output = argument(code, arguments, OUTPUT, number.name).at(
+        first_image * record["out_image"] + first_group * record["out_group"]
+    )
+    code.run(
+        images_of,
+        factors,
+        biases,
+        window,
+        output,
+        images,
+        groups,
+        record["row_panels"],
+        record["channels"],
+        record["rows"],
+        record["window_image"],
+        record["window_group"],
+        record["window_channel"],
+        record["out_image"],
+        record["out_group"],
+        record["out_row"],
+    )
+    return str(module)
+
+
+def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> tuple[Tile, ...]:
+    """Tiles of few rows and some lines of an image, where the image is small."""
+    phases = phases_of(sums)
+    if phases is None or phases.first.rows[0].extent > 32 or phases.window_steps[1] > 2:
+        return ()
+    rows = phases.first.rows[0].extent
+    whole = target.lanes(Tile(number, 1, 1, 1).element.bits)
+    room = target.registers * 3 // 4
+    lines, line = phases.positions
+    reads = tuple(
+        tuple(tuple(read + low for read in taps) for taps in axis)
+        for axis, low in zip(phases.reads, phases.lowest, strict=True)
+    )
+    image = phases.first.window.shape[3:]
+    tiles: list[Tile] = []
+    for lanes in (whole, whole // 2):
+        vectors = -(-line // lanes)
+        for count in [n for n in (1, 2, 4) if rows % n == 0]:
+            free = room // (count * vectors * prod(map(len, reads)))
+            tile = Tile(
+                number, lanes, count, vectors, blocks(lines, free),
+                steps=phases.window_steps, phases=(reads[0], reads[1]),
+                sizes=((image[0], image[1]), phases.sizes),
+            )  # fmt: skip
+            if lanes > 1 and free and count * lines * vectors * taps_of(tile) <= UNROLLED:
+                tiles.append(tile)
+    return tuple(tiles)
+
+
+def whole_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Plan | None:
+    """Lanes along the last axis, all phases of an image together."""
+    phases = phases_of(sums)
+    if phases is None:
+        return None
+    c, size = phases.first, tile.element.bytes
+    images, groups, channels = c.window.shape[:3]
+    rows = c.rows[0].extent
+    panels = -(-rows // tile.rows)
+    reduction, padded = channels * taps_of(tile), panels * tile.rows
+    cycles = _cycles(tile, target, phases, channels) * panels * images * groups
+    # A task should last some microseconds, and there should be some tasks for each thread.
+    piece_groups = blocks(groups, max(min(groups // 16, int(2e5 / (cycles / groups)) + 1), 1))
+    piece_images = images if groups >= 16 else blocks(images, max(images * groups // 16, 1))
+    pieces = -(-images // piece_images)
+    strides = c.window.strides
+    return Plan(
+        sum=c,
+        others=sums[1:],
+        kernel=Kernel("whole", tile),
+        loops=(
+            Loop("group", groups, piece_groups, "parallel"),
+            Loop("image", images, piece_images, "parallel"),
+            Loop("row", rows, tile.rows),
+            Loop("line", phases.positions[0], tile.lines, str(tile)),
+            Loop("channel", channels),
+            Loop("tap", taps_of(tile), taps_of(tile)),
+        ),
+        steps=(Step("whole", -(-groups // piece_groups) * pieces),),
+        fields=WHOLE,
+        record={
+            "rows": rows,
+            "reduction": reduction,
+            "factor_group": c.factor.step("g"),
+            "factor_row": c.factor.step(c.rows[0].name),
+            "factor_origin": 0,
+            "factor_offsets": packed_offsets(phases),
+            "padded_rows": padded,
+            "packed_factor": 0,
+            "packed_bias": 0,
+            "checked": int(not phases.inside),
+            "row_panels": panels,
+            "channels": channels,
+            "images": images,
+            "piece_images": piece_images,
+            "groups": groups,
+            "piece_groups": piece_groups,
+            "pieces": pieces,
+            "window_image": strides[0],
+            "window_group": strides[1],
+            "window_channel": strides[2],
+            "out_image": c.output.step("n"),
+            "out_group": c.output.step("g"),
+            "out_row": c.output.step(c.rows[0].name),
+        },
+        shared=0,
+        scratch=(64 + piece_groups * padded * (reduction + 1)) * size,
+        cycles=float(cycles),
+    )
+
+
+def _cycles(tile: Tile, target: Target, phases: Phases, channels: int) -> float:
+    """Predicted cycles of one core for an image and a panel of rows."""
+    lines = phases.positions[0]
+    half = 0.7 if tile.lanes * tile.element.bytes < target.vector_bytes else 1.0
+    adds = tile.rows * lines * tile.vectors * taps_of(tile)
+    met = meetings(tile, tile.lines)
+    loads = tile.vectors * sum(len(here) for here in met.values()) * lines / tile.lines
+    loads *= 1.4 if tile.steps[1] == 1 else 2.5
+    outputs = tile.rows * lines * tile.vectors * prod(map(len, tile.phases))
+    return channels * (max(adds, loads + 0.4 * adds) * half) + 20.0 + 2.0 * outputs
+
+
+WHOLE_ALGORITHM = JointAlgorithm(
+    name="whole",
+    summary="small images, few rows: code for the image's size, all phases of a gradient in it",
+    functions=("whole",),
+    text=whole_text,
+    tiles=whole_tiles,
+    plan=whole_plan,
+)

@@ -1,0 +1,337 @@
+"""Woven: all phases of a strided gradient in one tile, woven to whole lines when written.
+
+    for each group, image (a task takes several)
+      for each column of vectors, panel of rows
+        for each block of lines
+          for each channel, line of the image that the block reads, offset along it
+            load; for each line, phase and tap that meet here: tile += factor * vectors
+          for each line of the output: weave the phases' vectors, write
+
+One by one, the phases of a gradient with stride s each read the image, and write every s-th number
+of every s-th line. Here a line of the image is loaded once for all of them, and what is written is
+whole (`phased`). A phase without taps is zero, and is written too.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, Variable
+from convgrad.kernels.factor import FACTOR_FIELDS, emit_pack, emit_task
+from convgrad.kernels.phased import Cell, meetings, packed_offsets, phases_of, taps_of, weave
+from convgrad.kernels.plan import JointAlgorithm, Kernel, Loop, Plan, Step, blocks
+from convgrad.kernels.plane import PLANE_FIELDS, lines_at
+from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record, argument
+from convgrad.kernels.tile import Tile
+
+if TYPE_CHECKING:
+    from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.target import Target
+
+WOVEN = Fields(
+    (
+        *PLANE_FIELDS,
+        *FACTOR_FIELDS,
+        "row_panels",
+        "channels",
+        "images",
+        "piece_images",
+        "groups",
+        "piece_groups",
+        "pieces",  # of images
+        "out_lines",  # of the output, and numbers of a line
+        "out_line",
+        "out_image",
+        "out_group",
+        "out_row",
+        "scratch_factor",
+    )
+)
+
+
+def emit_weave(module: Module, number: Number, tile: Tile) -> Code:
+    """weave(factor, bias, image, zeros, ...): a column of vectors, all lines, summed and written."""
+    code = module.function(
+        "weave",
+        (number.name, "factor"),
+        (number.name, "bias"),
+        (number.name, "image"),
+        (number.name, "zeros"),
+        (INTEGER, "height"),
+        (INTEGER, "width"),
+        (INTEGER, "channels"),
+        (INTEGER, "channel"),
+        (INTEGER, "top"),
+        (INTEGER, "column"),
+        (number.name, "to"),
+        (INTEGER, "out_row"),
+        (INTEGER, "out_line"),
+        (INTEGER, "lines"),
+        (INTEGER, "count"),
+        (INTEGER, "rows"),
+    )
+    lanes, kind = tile.lanes, number.vector(tile.lanes)
+    tall, wide = map(len, tile.phases)
+    width, column = code.integer("width"), code.integer("column")
+    offsets = sorted({offset for reads in tile.phases[1] for offset in reads})
+    masks: dict[tuple[int, int], Value] = {}
+    for v in range(tile.vectors):
+        first = column + v * lanes
+        legal = code.bits(code.lift(0) - first, width - first)
+        masks.update({(v, offset): code.mask_of(legal, offset, lanes) for offset in offsets})
+    written = [
+        code.lanes_between(0, code.integer("count") - at * lanes, lanes)
+        for at in range(tile.vectors * wide)
+    ]
+    cells: list[Cell] = [
+        (r, n, h, w, v)
+        for r in range(tile.rows)
+        for n in range(tile.lines)
+        for h in range(tall)
+        for w in range(wide)
+        for v in range(tile.vectors)
+    ]
+    sums = {cell: code.variable(kind, code.zero(kind)) for cell in cells}
+    with code.loop(0, code.integer("lines"), tile.lines * tall) as line:
+        for cell, total in sums.items():
+            total.set(code.splat(code.pointer("bias").load(cell[0]), lanes))
+        position = code.integer("top") + line // tall
+        with code.loop(0, code.integer("channels")) as channel:
+            plane = (
+                code.pointer("image").at(channel * code.integer("channel")),
+                code.pointer("zeros"),
+                code.integer("height"),
+                width,
+            )
+            factor = code.pointer("factor").at(channel * (taps_of(tile) * tile.rows))
+            _emit_channel(code, tile, sums, (plane, factor, position), masks)
+        to = code.pointer("to").at(line * code.integer("out_line"))
+        _emit_write(code, tile, sums, (to, code.integer("lines") - line), written)
+    return code
+
+
+def _emit_channel(
+    code: Code,
+    tile: Tile,
+    sums: dict[Cell, Variable],
+    sources: tuple[tuple[Pointer, Pointer, Value, Value], Pointer, Value],
+    masks: dict[tuple[int, int], Value],
+) -> None:
+    """One channel: each line and offset that is read, once."""
+    plane, factor, position = sources
+    lanes, met = tile.lanes, meetings(tile, tile.lines)
+    down = {
+        (tap, r): code.splat(factor.load(tap * tile.rows + r), lanes)
+        for tap in range(taps_of(tile))
+        for r in range(tile.rows)
+    }
+    lines = lines_at(code, plane, position, code.integer("column"), met)
+    for read, here in met.items():
+        for offset, users in here.items():
+            for v in range(tile.vectors):
+                across = lines[read].masked(lanes, masks[v, offset], offset + v * lanes)
+                for use in users:
+                    for r in range(tile.rows):
+                        total = sums[r, use.line, use.down, use.along, v]
+                        total.set(code.fma(down[use.tap, r], across, total.get()))
+
+
+def _emit_write(
+    code: Code,
+    tile: Tile,
+    sums: dict[Cell, Variable],
+    target: tuple[Pointer, Value],
+    masks: list[Value],
+) -> None:
+    """Write the lines and rows that there are, the phases of each line woven."""
+    to, live = target
+    lanes, (tall, wide) = tile.lanes, map(len, tile.phases)
+    for r in range(tile.rows):
+        for n in range(tile.lines):
+            for h in range(tall):
+                line = n * tall + h
+                with code.when((live > line) & (code.integer("rows") > r)):
+                    place = to.at(code.integer("out_row") * r + code.integer("out_line") * line)
+                    for v in range(tile.vectors):
+                        phases = [sums[r, n, h, w, v].get() for w in range(wide)]
+                        for part, value in enumerate(weave(code, phases, lanes)):
+                            at = v * wide + part
+                            place.store_masked(value, lanes, masks[at], at * lanes)
+
+
+def woven_text(tile: Tile) -> str:
+    """The nest of this file's title."""
+    module, number = Module(), tile.element
+    weaving = emit_weave(module, number, tile)
+    pack = emit_pack(module, number, tile.rows, WOVEN)
+    code = emit_task(module, "woven", number)
+    record = Record(WOVEN, code.pointer("record"))
+    arguments, zeros = code.pointer("arguments"), code.pointer("scratch")
+    first_image = code.integer("task") % record["pieces"] * record["piece_images"]
+    first_group = code.integer("task") // record["pieces"] * record["piece_groups"]
+    images = (record["images"] - first_image).minimum(record["piece_images"])
+    groups = (record["groups"] - first_group).minimum(record["piece_groups"])
+    factors = zeros.at(record["scratch_factor"])
+    biases = factors.at(record["piece_groups"] * record["padded_rows"] * record["reduction"])
+    with code.loop(0, record["width"]) as j:
+        zeros.store(code.zero(number.name), j)
+    with code.loop(0, groups) as nth, code.loop(0, record["row_panels"]) as panel:
+        row = nth * record["padded_rows"] + panel * tile.rows
+        packed, group = factors.at(row * record["reduction"]), first_group + nth
+        code.run(pack, record.base, arguments, packed, biases.at(row), group, panel)
+    # Images outside, groups inside: the planes of an image are neighbours in memory.
+    with code.loop(first_image, first_image + images) as image, code.loop(0, groups) as nth:
+        group, first_row = first_group + nth, nth * record["padded_rows"]
+        window = argument(code, arguments, WINDOW, number.name).at(
+            image * record["window_image"] + group * record["window_group"]
+        )
+        output = argument(code, arguments, OUTPUT, number.name).at(
+            image * record["out_image"] + group * record["out_group"]
+        )
+        wide = len(tile.phases[1])
+        with (
+            code.loop(0, record["out_line"], tile.width * wide) as at,
+            code.loop(0, record["row_panels"]) as panel,
+        ):
+            row = panel * tile.rows
+            code.run(
+                weaving,
+                factors.at((first_row + row) * record["reduction"]),
+                biases.at(first_row + row),
+                window,
+                zeros,
+                record["height"],
+                record["width"],
+                record["channels"],
+                record["window_channel"],
+                record["top"],
+                record["left"] + at // wide,
+                output.at(row * record["out_row"] + at),
+                record["out_row"],
+                record["out_line"],
+                record["out_lines"],
+                record["out_line"] - at,
+                record["rows"] - row,
+            )
+    return str(module)
+
+
+def woven_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> tuple[Tile, ...]:
+    """Tiles of few rows and some lines, for the line length at hand."""
+    phases = phases_of(sums)
+    if phases is None or phases.first.rows[0].extent > 32 or phases.window_steps != (1, 1):
+        return ()
+    rows = phases.first.rows[0].extent
+    whole = target.lanes(Tile(number, 1, 1, 1).element.bits)
+    room = target.registers * 3 // 4
+    lines, line = phases.positions
+    reach = max((offset for reads in phases.reads[1] for offset in reads), default=0)
+    tiles: list[Tile] = []
+    for count in [n for n in (1, 2, 4) if rows % n == 0]:
+        for lanes in (whole, whole // 2):
+            vectors = -(-line // lanes)
+            for width in [n for n in (1, 2, 3, 4) if n <= vectors and lanes > 1]:
+                free = room // (count * width * prod(map(len, phases.reads)))
+                if not free or lanes + reach >= 63:
+                    continue
+                tiles.append(
+                    Tile(
+                        number, lanes, count, width, blocks(lines, min(free, 8)),
+                        phases=phases.reads,
+                    )
+                )  # fmt: skip
+    return tuple(dict.fromkeys(tiles))
+
+
+def woven_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Plan | None:
+    """Lanes along the last axis of the image, all phases of its lines together."""
+    phases = phases_of(sums)
+    if phases is None:
+        return None
+    c, size = phases.first, tile.element.bytes
+    images, groups, channels = c.window.shape[:3]
+    rows = c.rows[0].extent
+    panels = -(-rows // tile.rows)
+    reduction, padded = channels * taps_of(tile), panels * tile.rows
+    (tall, wide), (lines, line) = map(len, tile.phases), phases.sizes
+    columns = -(-line // (tile.width * wide)) * panels
+    cycles = _cycles(tile, target, channels) * -(-lines // (tile.lines * tall)) + 40.0
+    cycles *= columns * images * groups
+    # A task should last some microseconds, and there should be some tasks for each thread.
+    piece_groups = blocks(groups, max(min(groups // 16, int(2e5 / (cycles / groups)) + 1), 1))
+    piece_images = images if groups >= 16 else blocks(images, max(images * groups // 16, 1))
+    pieces = -(-images // piece_images)
+    strides = c.window.strides
+    return Plan(
+        sum=c,
+        others=sums[1:],
+        kernel=Kernel("woven", tile),
+        loops=(
+            Loop("group", groups, piece_groups, "parallel"),
+            Loop("image", images, piece_images, "parallel"),
+            Loop("vector", -(-line // (wide * tile.lanes)), tile.vectors),
+            Loop("row", rows, tile.rows),
+            Loop("line", -(-lines // tall), tile.lines, f"{tall} x {wide} phases, {tile}"),
+            Loop("channel", channels),
+            Loop("tap", taps_of(tile), taps_of(tile)),
+        ),
+        steps=(Step("woven", -(-groups // piece_groups) * pieces),),
+        fields=WOVEN,
+        record={
+            "height": c.window.shape[3],
+            "width": c.window.shape[4],
+            "top": phases.lowest[0],
+            "left": phases.lowest[1],
+            "window_image": strides[0],
+            "window_group": strides[1],
+            "window_channel": strides[2],
+            "rows": rows,
+            "reduction": reduction,
+            "factor_group": c.factor.step("g"),
+            "factor_row": c.factor.step(c.rows[0].name),
+            "factor_origin": 0,
+            "factor_offsets": packed_offsets(phases),
+            "padded_rows": padded,
+            "packed_factor": 0,
+            "packed_bias": 0,
+            "checked": int(not phases.inside),
+            "row_panels": panels,
+            "channels": channels,
+            "images": images,
+            "piece_images": piece_images,
+            "groups": groups,
+            "piece_groups": piece_groups,
+            "pieces": pieces,
+            "out_lines": lines,
+            "out_line": line,
+            "out_image": c.output.step("n"),
+            "out_group": c.output.step("g"),
+            "out_row": c.output.step(c.rows[0].name),
+            "scratch_factor": c.window.shape[4] + 64,
+        },
+        shared=0,
+        scratch=(c.window.shape[4] + 64 + piece_groups * padded * (reduction + 1)) * size,
+        cycles=float(cycles),
+    )
+
+
+def _cycles(tile: Tile, target: Target, channels: int) -> float:
+    """Predicted cycles of one core for a block of lines."""
+    met = meetings(tile, tile.lines)
+    half = 0.7 if tile.lanes * tile.element.bytes < target.vector_bytes else 1.0
+    adds = tile.rows * tile.lines * tile.vectors * taps_of(tile)
+    loads = tile.vectors * sum(len(here) for here in met.values()) * 1.4
+    outputs = tile.rows * tile.lines * tile.vectors * prod(map(len, tile.phases))
+    few = max(1.0, 6.0 / outputs)
+    return channels * (max(adds * few, loads + 0.4 * adds) * half + 12.0) + 20.0 + 3.0 * outputs
+
+
+WOVEN_ALGORITHM = JointAlgorithm(
+    name="woven",
+    summary="few rows: all phases of a strided gradient in one tile, written as whole lines",
+    functions=("woven",),
+    text=woven_text,
+    tiles=woven_tiles,
+    plan=woven_plan,
+)
