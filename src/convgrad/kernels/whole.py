@@ -15,7 +15,7 @@ at run time would take as long again.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, Variable
 from convgrad.kernels.factor import FACTOR_FIELDS, emit_pack, emit_task
@@ -101,11 +101,39 @@ def emit_images(module: Module, number: Number, tile: Tile) -> Code:
             + row * code.integer("out_row")
         )
         left = code.integer("rows") - row
-        lines = -(-tile.sizes[1][0] // len(tile.phases[0]))
-        for first in range(0, lines, tile.lines):
-            block = range(first, min(first + tile.lines, lines))
-            _emit_block(code, tile, block, (factor, bias, window), (to, left))
+        for block in cut_lines(tile):
+            if block.repeats == 1:
+                _emit_block(code, tile, block.lines, (factor, bias, window), (to, left))
+                continue
+            with code.loop(0, block.repeats * tile.lines, tile.lines) as line:
+                moved = window.at(line * (tile.steps[0] * tile.sizes[0][1]))
+                below = to.at(line * (len(tile.phases[0]) * tile.sizes[1][1]))
+                _emit_block(code, tile, block.lines, (factor, bias, moved), (below, left))
     return code
+
+
+class Block(NamedTuple):
+    """Lines of every phase that a tile computes at once, and how many blocks are alike."""
+
+    lines: range
+    repeats: int
+
+
+def cut_lines(tile: Tile) -> list[Block]:
+    """The blocks of an image; those that read inside of it and are whole are all alike."""
+    down, (height, _), (out, _) = tile.phases[0], *tile.sizes
+    reads = [read for taps in down for read in taps]
+    lines, blocks_ = -(-out // len(down)), list[Block]()
+    for first in range(0, lines, tile.lines):
+        last = min(first + tile.lines, lines) - 1
+        inside = first * tile.steps[0] + min(reads) >= 0
+        inside &= last * tile.steps[0] + max(reads) < height
+        inside &= last + 1 == first + tile.lines and (last + 1) * len(down) <= out
+        if blocks_ and inside and blocks_[-1].repeats:
+            blocks_[-1] = Block(blocks_[-1].lines, blocks_[-1].repeats + 1)
+        else:
+            blocks_.append(Block(range(first, last + 1), int(inside)))
+    return [Block(lines, max(repeats, 1)) for lines, repeats in blocks_]
 
 
 def _emit_block(
@@ -272,14 +300,22 @@ def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> t
         vectors = -(-line // lanes)
         for count in [n for n in (1, 2, 4) if rows % n == 0]:
             free = room // (count * vectors * prod(map(len, reads)))
-            tile = Tile(
-                number, lanes, count, vectors, blocks(lines, free),
-                steps=phases.window_steps, phases=(reads[0], reads[1]),
-                sizes=((image[0], image[1]), phases.sizes),
-            )  # fmt: skip
-            if lanes > 1 and free and count * lines * vectors * taps_of(tile) <= UNROLLED:
-                tiles.append(tile)
+            heights = {blocks(lines, most) for most in (free, free // 2, 2, 1) if 0 < most <= free}
+            for height in heights:
+                tile = Tile(
+                    number, lanes, count, vectors, height,
+                    steps=phases.window_steps, phases=(reads[0], reads[1]),
+                    sizes=((image[0], image[1]), phases.sizes),
+                )  # fmt: skip
+                if lanes > 1 and _unrolled(tile) <= UNROLLED:
+                    tiles.append(tile)
     return tuple(tiles)
+
+
+def _unrolled(tile: Tile) -> int:
+    """Multiply-adds in the code of a tile."""
+    lines = sum(len(block.lines) for block in cut_lines(tile))
+    return tile.rows * lines * tile.vectors * taps_of(tile)
 
 
 def whole_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Plan | None:

@@ -222,6 +222,8 @@ def woven_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> t
     phases = phases_of(sums)
     if phases is None or phases.first.rows[0].extent > 32 or phases.window_steps != (1, 1):
         return ()
+    if prod(map(len, phases.reads)) == 1:
+        return ()  # one phase: nothing to weave
     rows = phases.first.rows[0].extent
     whole = target.lanes(Tile(number, 1, 1, 1).element.bits)
     room = target.registers * 3 // 4
