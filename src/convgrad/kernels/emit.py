@@ -184,17 +184,20 @@ class Pointer:
         else:
             self.store_masked(value, len(inside), self.code.mask(inside), index)
 
-    def prefetch(self, index: Value | int = 0, *, near: bool = False) -> None:
+    def prefetch(
+        self, index: Value | int = 0, *, near: bool = False, write: bool = False
+    ) -> None:
         """Ask for a cache line that is read soon; an address that does not exist is harmless.
 
         `near` asks for it in the first-level cache, otherwise it may come to the second only.
+        `write` asks for it to be written, for this core alone.
         """
         self.code.call(
             "llvm.prefetch.p0",
             "void",
             (
                 Value(self.code, POINTER, self.at(index).text),
-                Value(self.code, "i32", "0"),
+                Value(self.code, "i32", "1" if write else "0"),
                 Value(self.code, "i32", "3" if near else "2"),
                 Value(self.code, "i32", "1"),
             ),

@@ -59,6 +59,14 @@ UNROLLED = 800
 """Multiply-adds of a tile's code at most: compiling takes the longer the more there are."""
 
 
+AHEAD = 2048
+"""Bytes ahead of what is written that lines of the cache are asked for.
+
+A line that is written has to be read first. Measured: a fifth of the time for outputs of 38 MB,
+some hundredths where they stay in a cache.
+"""
+
+
 def emit_images(module: Module, number: Number, tile: Tile) -> Code:
     """images(factor, bias, window, to, ...): all images and groups of a task."""
     code = module.function(
@@ -163,56 +171,63 @@ def _emit_block(
             for tap in range(taps_of(tile))
             for r in range(tile.rows)
         }
-        for read, here in meetings(tile, len(block)).items():
-            line = block.start * tile.steps[0] + read
-            if not 0 <= line < height:
-                continue
-            for v in range(tile.vectors):
-                across = _Line(code, tile, plane.at(line * width), v)
-                for offset, users in here.items():
-                    value = across.read(offset)
-                    if value is None:
-                        continue
-                    for use in users:
-                        for r in range(tile.rows):
-                            total = sums[r, use.line, use.down, use.along, v]
-                            total.set(code.fma(down[use.tap, r], value, total.get()))
+        met = meetings(tile, len(block))
+        # Taps that read the same vectors one after the other, all lines for each: so few factors
+        # are in registers at a time.
+        for base, offsets in _shared(tile).items():
+            for read, here in met.items():
+                line = block.start * tile.steps[0] + read
+                if not 0 <= line < height:
+                    continue
+                for v in range(tile.vectors):
+                    first = base + v * lanes * tile.steps[1]
+                    loaded = _load(code, tile, plane.at(line * width), first)
+                    for offset in offsets:
+                        if loaded is None or offset not in here:
+                            continue
+                        value = _pick(code, tile, loaded, offset - base)
+                        for use in here[offset]:
+                            for r in range(tile.rows):
+                                total = sums[r, use.line, use.down, use.along, v]
+                                total.set(code.fma(down[use.tap, r], value, total.get()))
     _emit_write(code, tile, block, sums, target)
 
 
-class _Line:
-    """A line of the image, as the positions of one vector of a tile read it."""
+def _shared(tile: Tile) -> dict[int, list[int]]:
+    """Where vectors are loaded, and the offsets of the taps that they hold the numbers for."""
+    offsets = sorted({offset for reads in tile.phases[1] for offset in reads})
+    step, lanes = tile.steps[1], tile.lanes
+    count = min(-(-tile.sizes[1][1] // len(tile.phases[1])), lanes)
+    # With several rows it is factors that want the registers.
+    shares = step > 1 and tile.rows == 1
+    found: dict[int, list[int]] = {}
+    for offset in offsets:
+        base = next(
+            (
+                base
+                for base in found
+                if shares and offset - base + step * (count - 1) < step * lanes
+            ),
+            offset,
+        )
+        found.setdefault(base, []).append(offset)
+    return found
 
-    def __init__(self, code: Code, tile: Tile, line: Pointer, vector: int) -> None:
-        self._code, self._tile, self._line = code, tile, line
-        self._first = vector * tile.lanes * tile.steps[1]
-        last = -(-tile.sizes[1][1] // len(tile.phases[1])) - vector * tile.lanes
-        self._count = min(tile.lanes, last)
-        self._loaded: dict[int, Value | None] = {}
 
-    def read(self, offset: int) -> Value | None:
-        """What a tap reads at an offset; None where all of it is outside."""
-        lanes, step = self._tile.lanes, self._tile.steps[1]
-        first = self._first + offset
-        if step == 1:
-            return self._load(first, lanes)
-        # One pair of vectors holds what several taps read.
-        lowest = self._first + min(min(reads, default=0) for reads in self._tile.phases[1])
-        base = lowest
-        if first - lowest + step * (self._count - 1) >= step * lanes:
-            base = first - (first - lowest) % step
-        both = self._load(base, step * lanes)
-        if both is None:
-            return None
-        order = [min(first - base + step * j, step * lanes - 1) for j in range(lanes)]
-        return self._code.shuffle(both, both, order)
+def _load(code: Code, tile: Tile, line: Pointer, first: int) -> Value | None:
+    """The numbers of a line that a vector of positions reads from; None where all are outside."""
+    width = tile.sizes[0][1]
+    inside = [0 <= first + j < width for j in range(tile.lanes * tile.steps[1])]
+    return line.chosen(inside, first) if any(inside) else None
 
-    def _load(self, first: int, lanes: int) -> Value | None:
-        if first not in self._loaded:
-            width = self._tile.sizes[0][1]
-            inside = [0 <= first + j < width for j in range(lanes)]
-            self._loaded[first] = self._line.chosen(inside, first) if any(inside) else None
-        return self._loaded[first]
+
+def _pick(code: Code, tile: Tile, loaded: Value, offset: int) -> Value:
+    """Of what was loaded, the numbers at every position; those of no position are any."""
+    lanes, step = tile.lanes, tile.steps[1]
+    if step == 1:
+        return loaded
+    order = [min(offset + step * j, step * lanes - 1) for j in range(lanes)]
+    return code.shuffle(loaded, loaded, order)
 
 
 def _emit_write(
@@ -221,6 +236,11 @@ def _emit_write(
     to, rows = target
     lanes, (height, width) = tile.lanes, tile.sizes[1]
     tall, wide = map(len, tile.phases)
+    size = tile.element.bytes
+    if height * width * size > AHEAD:
+        first, last = block.start * tall * width, block.stop * tall * width
+        for at in range(first, last, 64 // size):
+            to.prefetch(at + AHEAD // size, near=True, write=True)
     for r in range(tile.rows):
         with code.when(rows > r):
             for n, line in enumerate(block):
@@ -288,7 +308,7 @@ def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> t
         return ()
     rows = phases.first.rows[0].extent
     whole = target.lanes(Tile(number, 1, 1, 1).element.bits)
-    room = target.registers * 3 // 4
+    room = target.registers * 5 // 8  # with more, sums are spilled
     lines, line = phases.positions
     reads = tuple(
         tuple(tuple(read + low for read in taps) for taps in axis)
@@ -300,7 +320,7 @@ def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> t
         vectors = -(-line // lanes)
         for count in [n for n in (1, 2, 4) if rows % n == 0]:
             free = room // (count * vectors * prod(map(len, reads)))
-            heights = {blocks(lines, most) for most in (free, free // 2, 2, 1) if 0 < most <= free}
+            heights = {blocks(lines, most) for most in (free, 4, 3, 2, 1) if 0 < most <= free}
             for height in heights:
                 tile = Tile(
                     number, lanes, count, vectors, height,
@@ -380,15 +400,21 @@ def whole_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Pla
 
 
 def _cycles(tile: Tile, target: Target, phases: Phases, channels: int) -> float:
-    """Predicted cycles of one core for an image and a panel of rows."""
-    lines = phases.positions[0]
-    half = 0.7 if tile.lanes * tile.element.bytes < target.vector_bytes else 1.0
-    adds = tile.rows * lines * tile.vectors * taps_of(tile)
-    met = meetings(tile, tile.lines)
-    loads = tile.vectors * sum(len(here) for here in met.values()) * lines / tile.lines
-    loads *= 1.4 if tile.steps[1] == 1 else 2.5
-    outputs = tile.rows * lines * tile.vectors * prod(map(len, tile.phases))
-    return channels * (max(adds, loads + 0.4 * adds) * half) + 20.0 + 2.0 * outputs
+    """Predicted cycles of one core for an image and a panel of rows: fitted to measurements."""
+    wide = tile.lanes * tile.element.bytes == target.vector_bytes
+    adds, loads, factors, cuts = 0.0, 0.0, 0.0, 0.0
+    for block in cut_lines(tile):
+        met = meetings(tile, len(block.lines))
+        adds += block.repeats * len(block.lines) * tile.rows * tile.vectors * taps_of(tile)
+        loads += block.repeats * tile.vectors * sum(len(here) for here in met.values())
+        factors += block.repeats * tile.rows * taps_of(tile)
+        cuts += block.repeats
+    # A vector of a cache line's length lies across two of them; every second number takes two
+    # vectors and a shuffle.
+    loads *= (1.6 if wide else 1.0) * (1.0 if tile.steps[1] == 1 else 3.0)
+    outputs = phases.positions[0] * tile.rows * tile.vectors * prod(map(len, tile.phases))
+    outputs *= 1.5 if wide else 1.0
+    return channels * (0.4 * adds + 0.6 * loads + 0.6 * factors + 2.0 * cuts) + 1.2 * outputs + 10.0
 
 
 WHOLE_ALGORITHM = JointAlgorithm(
