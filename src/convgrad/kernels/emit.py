@@ -184,9 +184,7 @@ class Pointer:
         else:
             self.store_masked(value, len(inside), self.code.mask(inside), index)
 
-    def prefetch(
-        self, index: Value | int = 0, *, near: bool = False, write: bool = False
-    ) -> None:
+    def prefetch(self, index: Value | int = 0, *, near: bool = False, write: bool = False) -> None:
         """Ask for a cache line that is read soon; an address that does not exist is harmless.
 
         `near` asks for it in the first-level cache, otherwise it may come to the second only.

@@ -308,7 +308,6 @@ def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> t
         return ()
     rows = phases.first.rows[0].extent
     whole = target.lanes(Tile(number, 1, 1, 1).element.bits)
-    room = target.registers * 5 // 8  # with more, sums are spilled
     lines, line = phases.positions
     reads = tuple(
         tuple(tuple(read + low for read in taps) for taps in axis)
@@ -319,17 +318,37 @@ def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> t
     for lanes in (whole, whole // 2):
         vectors = -(-line // lanes)
         for count in [n for n in (1, 2, 4) if rows % n == 0]:
-            free = room // (count * vectors * prod(map(len, reads)))
-            heights = {blocks(lines, most) for most in (free, 4, 3, 2, 1) if 0 < most <= free}
-            for height in heights:
-                tile = Tile(
+            every = [
+                Tile(
                     number, lanes, count, vectors, height,
                     steps=phases.window_steps, phases=(reads[0], reads[1]),
                     sizes=((image[0], image[1]), phases.sizes),
-                )  # fmt: skip
-                if lanes > 1 and _unrolled(tile) <= UNROLLED:
-                    tiles.append(tile)
+                )
+                for height in range(1, min(lines, target.registers) + 1)
+            ]  # fmt: skip
+            fitting = [tile for tile in every if _registers(tile) <= target.registers]
+            # A few lines are as fast as many, and sooner compiled; an image is best at once.
+            heights = {blocks(lines, most) for most in (lines, 4, 3, 2, 1)}
+            tiles += [
+                tile
+                for tile in fitting
+                if lanes > 1 and tile.lines in heights and _unrolled(tile) <= UNROLLED
+            ]
     return tuple(tiles)
+
+
+def _registers(tile: Tile) -> int:
+    """Registers that a tile keeps at a time: its sums, the factors of a column of taps, a vector.
+
+    With more, sums are spilled, and the tile is a half slower.
+    """
+    down, along = tile.phases
+    sums = tile.rows * tile.lines * tile.vectors * len(down) * len(along)
+    columns = [
+        sum(reads.count(offset) for reads in along for offset in offsets)
+        for offsets in _shared(tile).values()
+    ]
+    return sums + tile.rows * sum(map(len, down)) * max(columns, default=0) + tile.steps[1] + 1
 
 
 def _unrolled(tile: Tile) -> int:
@@ -414,7 +433,8 @@ def _cycles(tile: Tile, target: Target, phases: Phases, channels: int) -> float:
     loads *= (1.6 if wide else 1.0) * (1.0 if tile.steps[1] == 1 else 3.0)
     outputs = phases.positions[0] * tile.rows * tile.vectors * prod(map(len, tile.phases))
     outputs *= 1.5 if wide else 1.0
-    return channels * (0.4 * adds + 0.6 * loads + 0.6 * factors + 2.0 * cuts) + 1.2 * outputs + 10.0
+    each = 0.55 * adds + 0.8 * loads + 0.8 * factors + 2.7 * cuts
+    return channels * each + 1.6 * outputs + 15.0
 
 
 WHOLE_ALGORITHM = JointAlgorithm(
