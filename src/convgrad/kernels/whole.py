@@ -15,7 +15,7 @@ at run time would take as long again.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, Variable
 from convgrad.kernels.factor import FACTOR_FIELDS, emit_pack, emit_task
@@ -30,6 +30,7 @@ from convgrad.kernels.phased import (
 )
 from convgrad.kernels.plan import JointAlgorithm, Kernel, Loop, Plan, Step, blocks
 from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record, argument
+from convgrad.kernels.sized import cut_lines, load, pick, shared
 from convgrad.kernels.tile import Tile
 
 if TYPE_CHECKING:
@@ -120,30 +121,6 @@ def emit_images(module: Module, number: Number, tile: Tile) -> Code:
     return code
 
 
-class Block(NamedTuple):
-    """Lines of every phase that a tile computes at once, and how many blocks are alike."""
-
-    lines: range
-    repeats: int
-
-
-def cut_lines(tile: Tile) -> list[Block]:
-    """The blocks of an image; those that read inside of it and are whole are all alike."""
-    down, (height, _), (out, _) = tile.phases[0], *tile.sizes
-    reads = [read for taps in down for read in taps]
-    lines, blocks_ = -(-out // len(down)), list[Block]()
-    for first in range(0, lines, tile.lines):
-        last = min(first + tile.lines, lines) - 1
-        inside = first * tile.steps[0] + min(reads) >= 0
-        inside &= last * tile.steps[0] + max(reads) < height
-        inside &= last + 1 == first + tile.lines and (last + 1) * len(down) <= out
-        if blocks_ and inside and blocks_[-1].repeats:
-            blocks_[-1] = Block(blocks_[-1].lines, blocks_[-1].repeats + 1)
-        else:
-            blocks_.append(Block(range(first, last + 1), int(inside)))
-    return [Block(lines, max(repeats, 1)) for lines, repeats in blocks_]
-
-
 def _emit_block(
     code: Code,
     tile: Tile,
@@ -174,60 +151,23 @@ def _emit_block(
         met = meetings(tile, len(block))
         # Taps that read the same vectors one after the other, all lines for each: so few factors
         # are in registers at a time.
-        for base, offsets in _shared(tile).items():
+        for base, offsets in shared(tile).items():
             for read, here in met.items():
                 line = block.start * tile.steps[0] + read
                 if not 0 <= line < height:
                     continue
                 for v in range(tile.vectors):
                     first = base + v * lanes * tile.steps[1]
-                    loaded = _load(code, tile, plane.at(line * width), first)
+                    loaded = load(code, tile, plane.at(line * width), first)
                     for offset in offsets:
                         if loaded is None or offset not in here:
                             continue
-                        value = _pick(code, tile, loaded, offset - base)
+                        value = pick(code, tile, loaded, offset - base)
                         for use in here[offset]:
                             for r in range(tile.rows):
                                 total = sums[r, use.line, use.down, use.along, v]
                                 total.set(code.fma(down[use.tap, r], value, total.get()))
     _emit_write(code, tile, block, sums, target)
-
-
-def _shared(tile: Tile) -> dict[int, list[int]]:
-    """Where vectors are loaded, and the offsets of the taps that they hold the numbers for."""
-    offsets = sorted({offset for reads in tile.phases[1] for offset in reads})
-    step, lanes = tile.steps[1], tile.lanes
-    count = min(-(-tile.sizes[1][1] // len(tile.phases[1])), lanes)
-    # With several rows it is factors that want the registers.
-    shares = step > 1 and tile.rows == 1
-    found: dict[int, list[int]] = {}
-    for offset in offsets:
-        base = next(
-            (
-                base
-                for base in found
-                if shares and offset - base + step * (count - 1) < step * lanes
-            ),
-            offset,
-        )
-        found.setdefault(base, []).append(offset)
-    return found
-
-
-def _load(code: Code, tile: Tile, line: Pointer, first: int) -> Value | None:
-    """The numbers of a line that a vector of positions reads from; None where all are outside."""
-    width = tile.sizes[0][1]
-    inside = [0 <= first + j < width for j in range(tile.lanes * tile.steps[1])]
-    return line.chosen(inside, first) if any(inside) else None
-
-
-def _pick(code: Code, tile: Tile, loaded: Value, offset: int) -> Value:
-    """Of what was loaded, the numbers at every position; those of no position are any."""
-    lanes, step = tile.lanes, tile.steps[1]
-    if step == 1:
-        return loaded
-    order = [min(offset + step * j, step * lanes - 1) for j in range(lanes)]
-    return code.shuffle(loaded, loaded, order)
 
 
 def _emit_write(
@@ -346,7 +286,7 @@ def _registers(tile: Tile) -> int:
     sums = tile.rows * tile.lines * tile.vectors * len(down) * len(along)
     columns = [
         sum(reads.count(offset) for reads in along for offset in offsets)
-        for offsets in _shared(tile).values()
+        for offsets in shared(tile).values()
     ]
     return sums + tile.rows * sum(map(len, down)) * max(columns, default=0) + tile.steps[1] + 1
 

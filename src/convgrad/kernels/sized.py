@@ -1,0 +1,80 @@
+"""Sized: code for one size of image, so that nothing about its edges is looked up.
+
+Which lines exist, which lanes are inside of them and which terms are absent is known when the code
+is written: masks are constants, and absent lines take no instruction. Blocks of lines that are
+alike, those inside of the image, are one loop.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from convgrad.kernels.emit import Code, Pointer, Value
+    from convgrad.kernels.tile import Tile
+
+
+class Block(NamedTuple):
+    """Lines of every phase that a tile computes at once, and how many blocks are alike."""
+
+    lines: range
+    repeats: int
+
+
+def cut_lines(tile: Tile) -> list[Block]:
+    """The blocks of an image; those that read inside of it and are whole are all alike."""
+    down, (height, _), (out, _) = tile.phases[0], *tile.sizes
+    reads = [read for taps in down for read in taps]
+    lines, found = -(-out // len(down)), list[Block]()
+    for first in range(0, lines, tile.lines):
+        last = min(first + tile.lines, lines) - 1
+        inside = first * tile.steps[0] + min(reads) >= 0
+        inside &= last * tile.steps[0] + max(reads) < height
+        inside &= last + 1 == first + tile.lines and (last + 1) * len(down) <= out
+        if found and inside and found[-1].repeats:
+            found[-1] = Block(found[-1].lines, found[-1].repeats + 1)
+        else:
+            found.append(Block(range(first, last + 1), int(inside)))
+    return [Block(lines, max(repeats, 1)) for lines, repeats in found]
+
+
+def positions(tile: Tile) -> int:
+    """Positions of a line, of the largest phase."""
+    return -(-tile.sizes[1][1] // len(tile.phases[1]))
+
+
+def shared(tile: Tile) -> dict[int, list[int]]:
+    """Where vectors are loaded, and the offsets of the taps that they hold the numbers for."""
+    offsets = sorted({offset for reads in tile.phases[1] for offset in reads})
+    step, lanes = tile.steps[1], tile.lanes
+    count = min(positions(tile), lanes)
+    # With several rows it is factors that want the registers.
+    shares = step > 1 and tile.rows == 1
+    found: dict[int, list[int]] = {}
+    for offset in offsets:
+        base = next(
+            (
+                base
+                for base in found
+                if shares and offset - base + step * (count - 1) < step * lanes
+            ),
+            offset,
+        )
+        found.setdefault(base, []).append(offset)
+    return found
+
+
+def load(code: Code, tile: Tile, line: Pointer, first: int) -> Value | None:
+    """The numbers of a line that a vector of positions reads from; None where all are outside."""
+    width = tile.sizes[0][1]
+    inside = [0 <= first + j < width for j in range(tile.lanes * tile.steps[1])]
+    return line.chosen(inside, first) if any(inside) else None
+
+
+def pick(code: Code, tile: Tile, loaded: Value, offset: int) -> Value:
+    """Of what was loaded, the numbers at every position; those of no position are any."""
+    lanes, step = tile.lanes, tile.steps[1]
+    if step == 1:
+        return loaded
+    order = [min(offset + step * j, step * lanes - 1) for j in range(lanes)]
+    return code.shuffle(loaded, loaded, order)
