@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from convgrad.kernels.correlated import CORRELATED_ALGORITHM
 from convgrad.kernels.lined import LINED_ALGORITHM
+from convgrad.kernels.matched import MATCHED_ALGORITHM
 from convgrad.kernels.packed import PACKED_ALGORITHM
 from convgrad.kernels.plan import WORKERS
 from convgrad.kernels.rowwise import ROWWISE_ALGORITHM
@@ -32,6 +33,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         WEIGHTED_ALGORITHM,
         CORRELATED_ALGORITHM,
         TRACED_ALGORITHM,
+        MATCHED_ALGORITHM,
     )
 }
 

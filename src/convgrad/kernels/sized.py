@@ -43,11 +43,16 @@ def positions(tile: Tile) -> int:
     return -(-tile.sizes[1][1] // len(tile.phases[1]))
 
 
+def live_lanes(tile: Tile, vector: int) -> int:
+    """How many positions of a line one of its vectors has."""
+    return min(positions(tile) - vector * tile.lanes, tile.lanes)
+
+
 def shared(tile: Tile) -> dict[int, list[int]]:
     """Where vectors are loaded, and the offsets of the taps that they hold the numbers for."""
     offsets = sorted({offset for reads in tile.phases[1] for offset in reads})
     step, lanes = tile.steps[1], tile.lanes
-    count = min(positions(tile), lanes)
+    count = live_lanes(tile, 0)
     # With several rows it is factors that want the registers.
     shares = step > 1 and tile.rows == 1
     found: dict[int, list[int]] = {}
@@ -64,17 +69,18 @@ def shared(tile: Tile) -> dict[int, list[int]]:
     return found
 
 
-def load(code: Code, tile: Tile, line: Pointer, first: int) -> Value | None:
-    """The numbers of a line that a vector of positions reads from; None where all are outside."""
-    width = tile.sizes[0][1]
-    inside = [0 <= first + j < width for j in range(tile.lanes * tile.steps[1])]
+def load(tile: Tile, line: Pointer, first: int, live: int) -> Value | None:
+    """What so many positions of a vector read of a line; None where all of it is outside."""
+    width, step = tile.sizes[0][1], tile.steps[1]
+    count = live if step == 1 else tile.lanes * step
+    inside = [0 <= first + j < width and j < count for j in range(tile.lanes * step)]
     return line.chosen(inside, first) if any(inside) else None
 
 
-def pick(code: Code, tile: Tile, loaded: Value, offset: int) -> Value:
-    """Of what was loaded, the numbers at every position; those of no position are any."""
+def pick(code: Code, tile: Tile, loaded: Value, offset: int, live: int) -> Value:
+    """Of what was loaded, the numbers at the positions, and 0 behind the last."""
     lanes, step = tile.lanes, tile.steps[1]
     if step == 1:
         return loaded
-    order = [min(offset + step * j, step * lanes - 1) for j in range(lanes)]
-    return code.shuffle(loaded, loaded, order)
+    order = [offset + step * j if j < live else step * lanes for j in range(lanes)]
+    return code.shuffle(loaded, code.zero(loaded.type), order)

@@ -30,7 +30,7 @@ from convgrad.kernels.phased import (
 )
 from convgrad.kernels.plan import JointAlgorithm, Kernel, Loop, Plan, Step, blocks
 from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record, argument
-from convgrad.kernels.sized import cut_lines, load, pick, shared
+from convgrad.kernels.sized import cut_lines, live_lanes, load, pick, shared
 from convgrad.kernels.tile import Tile
 
 if TYPE_CHECKING:
@@ -158,11 +158,11 @@ def _emit_block(
                     continue
                 for v in range(tile.vectors):
                     first = base + v * lanes * tile.steps[1]
-                    loaded = load(code, tile, plane.at(line * width), first)
+                    loaded = load(tile, plane.at(line * width), first, lanes)
                     for offset in offsets:
                         if loaded is None or offset not in here:
                             continue
-                        value = pick(code, tile, loaded, offset - base)
+                        value = pick(code, tile, loaded, offset - base, live_lanes(tile, v))
                         for use in here[offset]:
                             for r in range(tile.rows):
                                 total = sums[r, use.line, use.down, use.along, v]
