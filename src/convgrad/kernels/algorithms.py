@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from convgrad.kernels.correlated import CORRELATED_ALGORITHM
@@ -60,6 +61,8 @@ def candidates(
                 plan = algorithm.plan(contraction, tile, target)
                 if plan is not None:
                     yield plan
+    if contraction.is_complete:
+        yield from joint_candidates((contraction,), number, target, only)
 
 
 def choose(
@@ -98,14 +101,26 @@ def choose_joint(
     target: Target,
     only: str | None = None,
     bound: int | None = None,
+    apart: float = inf,
 ) -> Plan | None:
-    """The joint plan with the fewest predicted cycles, of those whose workspace is within bounds."""
-    return min(
-        (
-            plan
-            for plan in joint_candidates(sums, number, target, only)
-            if bound is None or plan.workspace(WORKERS) <= bound
-        ),
-        key=lambda plan: plan.cycles,
-        default=None,
+    """The joint plan with the fewest predicted cycles whose workspace is within the bound.
+
+    Args:
+        sums: of a pass.
+        number: "float32" or "float64".
+        target: the processor.
+        only: one algorithm's name, to consider no other.
+        bound: bytes of workspace that it may take.
+        apart: the predicted cycles of a plan for each sum.
+
+    Returns: None where it is predicted to be slower, or where there is none. A sum that makes the
+        pass alone has its joint plans among its own.
+    """
+    if len(sums) == 1 and sums[0].is_complete:
+        return None
+    fitting = (
+        plan
+        for plan in joint_candidates(sums, number, target, only)
+        if (bound is None or plan.workspace(WORKERS) <= bound) and plan.cycles < apart
     )
+    return min(fitting, key=lambda plan: plan.cycles, default=None)

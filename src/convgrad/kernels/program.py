@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING
 
 from convgrad.kernels import tuned
@@ -44,18 +44,21 @@ def plan_pass(
     """
     sums = contractions(layer, batch, name)
     bound = min((workspace_bound(item, number) for item in sums), default=0)
-    select = tuned.choose if algorithm is None else choose
+    select, join = (
+        (tuned.choose, tuned.choose_joint) if algorithm is None else (choose, choose_joint)
+    )
     program = Program((), clear=True)
-    joint = choose_joint(sums, number, target, algorithm, bound)
     # Plans that fit one by one may be too much together, for they share their memory.
     for allowed in (bound, bound // 2):
         found = [select(item, number, target, algorithm, allowed) for item in sums]
         plans = tuple(plan for plan in found if plan is not None)
-        if len(plans) < len(sums):
-            return joint and Program((joint,), clear=False, bound=bound)
         program = Program(plans, clear=_covered(sums) < _elements(layer, name, batch), bound=bound)
-        if joint is not None and joint.cycles < program.cycles:
+        missing = len(plans) < len(sums)
+        joint = join(sums, number, target, algorithm, bound, inf if missing else program.cycles)
+        if joint is not None:  # which also writes what belongs to no sum
             return Program((joint,), clear=False, bound=bound)
+        if missing:
+            return None
         if program.workspace(WORKERS) <= bound:
             return program
     check_workspace(program.workspace(WORKERS), str(layer))
