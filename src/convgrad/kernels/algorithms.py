@@ -51,6 +51,10 @@ The tiles of the others load from the record, and were measured to be up to a te
 """
 
 
+SIZED = frozenset({"whole", "matched"})
+"""Algorithms whose code is written for one size of image, and compiled anew for the next."""
+
+
 def candidates(
     contraction: Contraction, number: str, target: Target, only: str | None = None
 ) -> Iterator[Plan]:
@@ -71,12 +75,19 @@ def choose(
     target: Target,
     only: str | None = None,
     bound: int | None = None,
+    *,
+    sized: bool = True,
 ) -> Plan | None:
     """The plan with the fewest predicted cycles, of those whose workspace is within the bound.
 
-    Where none is, the one with the smallest workspace.
+    Where none is, the one with the smallest workspace. Algorithms for one size of image are only
+    considered where they are wanted.
     """
-    every = tuple(candidates(contraction, number, target, only))
+    every = tuple(
+        plan
+        for plan in candidates(contraction, number, target, only)
+        if sized or plan.kernel.algorithm not in SIZED
+    )
     if bound is not None and every:
         fitting = [plan for plan in every if plan.workspace(WORKERS) <= bound]
         every = fitting or (min(every, key=lambda plan: plan.workspace(WORKERS)),)

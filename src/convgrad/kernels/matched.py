@@ -16,7 +16,7 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
-from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Variable
+from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, Variable
 from convgrad.kernels.factor import emit_task
 from convgrad.kernels.phased import meetings, taps_of
 from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
@@ -129,7 +129,7 @@ def _emit_block(
     for v in range(tile.vectors):
         live = live_lanes(tile, v)
         inside = [j < live for j in range(lanes)]
-        down = {}
+        down: dict[tuple[int, int], Value] = {}
         for r in range(tile.rows):
             # Rows beyond the last read the first one, and are not written out.
             row = factor.at(

@@ -28,9 +28,9 @@ from convgrad.kernels.phased import (
     taps_of,
     weave,
 )
-from convgrad.kernels.plan import JointAlgorithm, Kernel, Loop, Plan, Step, blocks
+from convgrad.kernels.plan import JointAlgorithm, Kernel, Loop, Plan, Step, aligned, blocks
 from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record, argument
-from convgrad.kernels.sized import cut_lines, live_lanes, load, pick, shared
+from convgrad.kernels.sized import Block, cut_lines, live_lanes, load, pick, shared
 from convgrad.kernels.tile import Tile
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ WHOLE = Fields(
         "out_image",
         "out_group",
         "out_row",
+        "scratch_factor",  # behind a line of zeros
     )
 )
 
@@ -75,6 +76,7 @@ def emit_images(module: Module, number: Number, tile: Tile) -> Code:
         (number.name, "factor"),
         (number.name, "bias"),
         (number.name, "window"),
+        (number.name, "zeros"),
         (number.name, "to"),
         (INTEGER, "images"),
         (INTEGER, "groups"),
@@ -110,36 +112,46 @@ def emit_images(module: Module, number: Number, tile: Tile) -> Code:
             + row * code.integer("out_row")
         )
         left = code.integer("rows") - row
-        for block in cut_lines(tile):
+        for block in blocks_of(tile):
             if block.repeats == 1:
-                _emit_block(code, tile, block.lines, (factor, bias, window), (to, left))
+                _emit_block(code, tile, block, (factor, bias, window), (to, left))
                 continue
             with code.loop(0, block.repeats * tile.lines, tile.lines) as line:
-                moved = window.at(line * (tile.steps[0] * tile.sizes[0][1]))
                 below = to.at(line * (len(tile.phases[0]) * tile.sizes[1][1]))
-                _emit_block(code, tile, block.lines, (factor, bias, moved), (below, left))
+                _emit_block(code, tile, block, (factor, bias, window), (below, left), line)
     return code
+
+
+def blocks_of(tile: Tile) -> list[Block]:
+    """The blocks of an image, each with code of its own; one for all where that would be much."""
+    found = cut_lines(tile)
+    taken = taps_of(tile) * tile.rows * tile.vectors
+    lines = -(-tile.sizes[1][0] // len(tile.phases[0]))
+    even = lines % tile.lines == 0 and tile.sizes[1][0] % len(tile.phases[0]) == 0
+    if even and sum(len(block.lines) for block in found) * taken > UNROLLED:
+        return [Block(range(tile.lines), lines // tile.lines)]
+    return found
 
 
 def _emit_block(
     code: Code,
     tile: Tile,
-    block: range,
+    block: Block,
     sources: tuple[Pointer, Pointer, Pointer],
     target: tuple[Pointer, Value],
+    moved: Value | int = 0,
 ) -> None:
-    """Some lines of every phase: summed up and written."""
+    """Some lines of every phase, so many lines further down: summed up and written."""
     factor, bias, window = sources
     lanes, kind = tile.lanes, tile.element.vector(tile.lanes)
     sums = {
         (r, n, h, w, v): code.variable(kind, code.splat(bias.load(r), lanes))
         for r in range(tile.rows)
-        for n in range(len(block))
+        for n in range(len(block.lines))
         for h in range(len(tile.phases[0]))
         for w in range(len(tile.phases[1]))
         for v in range(tile.vectors)
     }
-    height, width = tile.sizes[0]
     with code.loop(0, code.integer("channels")) as channel:
         plane = window.at(channel * code.integer("window_channel"))
         packed = factor.at(channel * (taps_of(tile) * tile.rows))
@@ -148,26 +160,46 @@ def _emit_block(
             for tap in range(taps_of(tile))
             for r in range(tile.rows)
         }
-        met = meetings(tile, len(block))
+        met = meetings(tile, len(block.lines))
+        lines = _lines(code, tile, block, plane, moved)
         # Taps that read the same vectors one after the other, all lines for each: so few factors
         # are in registers at a time.
         for base, offsets in shared(tile).items():
-            for read, here in met.items():
-                line = block.start * tile.steps[0] + read
-                if not 0 <= line < height:
-                    continue
+            for read, line in lines.items():
                 for v in range(tile.vectors):
-                    first = base + v * lanes * tile.steps[1]
-                    loaded = load(tile, plane.at(line * width), first, lanes)
+                    loaded = load(tile, line, base + v * lanes * tile.steps[1], lanes)
                     for offset in offsets:
-                        if loaded is None or offset not in here:
+                        if loaded is None or offset not in met[read]:
                             continue
                         value = pick(code, tile, loaded, offset - base, live_lanes(tile, v))
-                        for use in here[offset]:
+                        for use in met[read][offset]:
                             for r in range(tile.rows):
                                 total = sums[r, use.line, use.down, use.along, v]
                                 total.set(code.fma(down[use.tap, r], value, total.get()))
-    _emit_write(code, tile, block, sums, target)
+    _emit_write(code, tile, block.lines, sums, target)
+
+
+def _lines(
+    code: Code, tile: Tile, block: Block, plane: Pointer, moved: Value | int
+) -> dict[int, Pointer]:
+    """The lines that a block reads: those that exist, or zeros where that is seen when it runs."""
+    (height, width), step = tile.sizes[0], tile.steps[0]
+    reads = list(meetings(tile, len(block.lines)))
+    places = {read: block.lines.start * step + read for read in reads}
+    begin = plane.at(code.lift(moved) * (step * width))
+    last = places[reads[-1]] + (block.repeats - 1) * tile.lines * step
+    if block.repeats == 1 or (places[reads[0]] >= 0 and last < height):
+        return {
+            read: begin.at(place * width) for read, place in places.items() if 0 <= place < height
+        }
+    return {
+        read: code.choose(
+            (code.lift(moved) * step + place).within(height),
+            begin.at(place * width),
+            code.pointer("zeros"),
+        )
+        for read, place in places.items()
+    }
 
 
 def _emit_write(
@@ -204,7 +236,10 @@ def whole_text(tile: Tile) -> str:
     pack = emit_pack(module, number, tile.rows, WHOLE)
     code = emit_task(module, "whole", number)
     record = Record(WHOLE, code.pointer("record"))
-    arguments, factors = code.pointer("arguments"), code.pointer("scratch")
+    arguments, zeros = code.pointer("arguments"), code.pointer("scratch")
+    factors = zeros.at(record["scratch_factor"])
+    with code.loop(0, record["scratch_factor"]) as j:
+        zeros.store(code.zero(number.name), j)
     first_image = code.integer("task") % record["pieces"] * record["piece_images"]
     first_group = code.integer("task") // record["pieces"] * record["piece_groups"]
     images = (record["images"] - first_image).minimum(record["piece_images"])
@@ -225,6 +260,7 @@ def whole_text(tile: Tile) -> str:
         factors,
         biases,
         window,
+        zeros,
         output,
         images,
         groups,
@@ -293,7 +329,7 @@ def _registers(tile: Tile) -> int:
 
 def _unrolled(tile: Tile) -> int:
     """Multiply-adds in the code of a tile."""
-    lines = sum(len(block.lines) for block in cut_lines(tile))
+    lines = sum(len(block.lines) for block in blocks_of(tile))
     return tile.rows * lines * tile.vectors * taps_of(tile)
 
 
@@ -351,9 +387,10 @@ def whole_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Pla
             "out_image": c.output.step("n"),
             "out_group": c.output.step("g"),
             "out_row": c.output.step(c.rows[0].name),
+            "scratch_factor": aligned(c.window.shape[4]),
         },
         shared=0,
-        scratch=(64 + piece_groups * padded * (reduction + 1)) * size,
+        scratch=(aligned(c.window.shape[4]) + piece_groups * padded * (reduction + 1)) * size,
         cycles=float(cycles),
     )
 
@@ -362,7 +399,7 @@ def _cycles(tile: Tile, target: Target, phases: Phases, channels: int) -> float:
     """Predicted cycles of one core for an image and a panel of rows: fitted to measurements."""
     wide = tile.lanes * tile.element.bytes == target.vector_bytes
     adds, loads, factors, cuts = 0.0, 0.0, 0.0, 0.0
-    for block in cut_lines(tile):
+    for block in blocks_of(tile):
         met = meetings(tile, len(block.lines))
         adds += block.repeats * len(block.lines) * tile.rows * tile.vectors * taps_of(tile)
         loads += block.repeats * tile.vectors * sum(len(here) for here in met.values())

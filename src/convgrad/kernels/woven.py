@@ -51,7 +51,7 @@ WOVEN = Fields(
 
 
 def emit_weave(module: Module, number: Number, tile: Tile) -> Code:
-    """weave(factor, bias, image, zeros, ...): a column of vectors, all lines, summed and written."""
+    """weave(factor, bias, image, zeros, ...): a column of vectors, all lines of an image."""
     code = module.function(
         "weave",
         (number.name, "factor"),
