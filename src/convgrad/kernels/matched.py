@@ -140,17 +140,20 @@ def _emit_block(
                 check.set(code.fma(value, zero, check.get()))
                 down[r, n] = value
         for base, offsets in shared(tile).items():
+            # Behind the line there may be numbers that are not finite: not times zero.
+            step, start = tile.steps[1], base + v * lanes * tile.steps[1]
+            count = max(offsets) - base + step * (live - 1) + 1
             for read, here in met.items():
                 line = block.lines.start * tile.steps[0] + read
                 if not 0 <= line < height:
                     continue
-                start = base + v * lanes * tile.steps[1]
-                loaded = load(tile, window.at(line * width), start, live)
+                loaded = load(tile, window.at(line * width), start, count)
                 for offset in offsets:
                     if loaded is None or offset not in here:
                         continue
-                    # Behind the line there may be numbers that are not finite: not times zero.
                     across = pick(code, tile, loaded, offset - base, live)
+                    if step > 1 and live < lanes and count == step * lanes:
+                        across = code.blend(code.mask(inside), across, zero)
                     for use in here[offset]:
                         for r in range(tile.rows):
                             total = sums[r, use.tap]

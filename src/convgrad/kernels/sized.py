@@ -69,18 +69,18 @@ def shared(tile: Tile) -> dict[int, list[int]]:
     return found
 
 
-def load(tile: Tile, line: Pointer, first: int, live: int) -> Value | None:
-    """What so many positions of a vector read of a line; None where all of it is outside."""
-    width, step = tile.sizes[0][1], tile.steps[1]
-    count = live if step == 1 else tile.lanes * step
-    inside = [0 <= first + j < width and j < count for j in range(tile.lanes * step)]
+def load(tile: Tile, line: Pointer, first: int, count: int) -> Value | None:
+    """So many numbers of a line for a vector of positions, zeros behind; None where all are out."""
+    width = tile.sizes[0][1]
+    inside = [0 <= first + j < width and j < count for j in range(tile.lanes * tile.steps[1])]
     return line.chosen(inside, first) if any(inside) else None
 
 
 def pick(code: Code, tile: Tile, loaded: Value, offset: int, live: int) -> Value:
-    """Of what was loaded, the numbers at the positions, and 0 behind the last."""
+    """Of what was loaded, the numbers at so many positions; behind them the last one."""
     lanes, step = tile.lanes, tile.steps[1]
     if step == 1:
         return loaded
-    order = [offset + step * j if j < live else step * lanes for j in range(lanes)]
-    return code.shuffle(loaded, code.zero(loaded.type), order)
+    last = step * lanes - 1
+    order = [min(offset + step * j, last) if j < live else last for j in range(lanes)]
+    return code.shuffle(loaded, loaded, order)

@@ -167,12 +167,13 @@ def _emit_block(
         }
         met = meetings(tile, len(block.lines))
         lines = _lines(code, tile, block, plane, moved)
+        width = lanes * tile.steps[1]
         # Taps that read the same vectors one after the other, all lines for each: so few factors
         # are in registers at a time.
         for base, offsets in shared(tile).items():
             for read, line in lines.items():
                 for v in range(tile.vectors):
-                    loaded = load(tile, line, base + v * lanes * tile.steps[1], lanes)
+                    loaded = load(tile, line, base + v * width, width)
                     for offset in offsets:
                         if loaded is None or offset not in met[read]:
                             continue
