@@ -235,7 +235,8 @@ def matched_tiles(contraction: Contraction, number: str, target: Target) -> tupl
         for count in [n for n in (1, 2, 4) if n <= rows]:
             # Sums, two vectors of the window, a line of the factor at least.
             room = (target.registers - 3 - count) // count
-            for height in {blocks(lines, most) for most in (lines, 4, 2)}:
+            # Measured: with many lines at once their factors are spilled.
+            for height in {blocks(lines, most) for most in (8, 4, 2)}:
                 tile = Tile(
                     number, lanes, count, -(-line // lanes), height,
                     steps=(axes[0].step, axes[1].step),
