@@ -140,6 +140,15 @@ def test_the_bias_is_added_per_filter_and_per_position():
     np.testing.assert_array_equal(run("forward", made, x, w, own), z + own)
 
 
+@pytest.mark.parametrize("algorithm", [None, *JOINT])
+def test_positions_without_taps_have_the_bias_alone(algorithm):
+    made = layer((6, 7), 4, 4, 1, stride=(2, 3), groups=4, transposed=True)
+    x, w, dz = arrays(made, 2)
+    z, bias = passes(made, x, w, dz)[0], integers((4,))
+    got = run("forward", made, x, w, bias, algorithm=algorithm)
+    np.testing.assert_array_equal(got, z + bias[:, None, None])
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     "made",
