@@ -334,7 +334,8 @@ def _cycles(tile: Tile, target: Target, images: int) -> float:
             factors += block.repeats * len(block.lines) * tile.rows * tile.vectors
             adds += block.repeats * len(block.lines) * tile.rows * tile.vectors * taps_of(part)
             loads += block.repeats * tile.vectors * sum(len(here) for here in met.values())
-        each = 0.55 * adds + 1.3 * factors
+        # A multiply-add takes four cycles, and few sums have to wait for it.
+        each = adds * max(0.55, 4.0 / (tile.rows * taps_of(part))) + 1.3 * factors
         each += 0.8 * loads * (1.6 if wide else 1.0) * (1.0 if tile.steps[1] == 1 else 3.0)
         total += images * (each + 10.0) + 10.0 * tile.rows * taps_of(part) + 40.0
     return total

@@ -11,6 +11,7 @@ A pass without stride is its own only phase.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from convgrad.kernels.output import position_names
 from convgrad.kernels.window import window_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -154,6 +155,33 @@ def taps_of(tile: Tile) -> int:
     """Taps of all phases."""
     down, along = tile.phases
     return sum(map(len, down)) * sum(map(len, along))
+
+
+def registers(tile: Tile, columns: Iterable[Iterable[int]]) -> int:
+    """Registers that a tile keeps at a time: its sums, the factors of a column of taps, a vector.
+
+    With more than there are, sums are spilled, and the tile is a half slower.
+
+    Args:
+        tile: the tile.
+        columns: the offsets of the taps that are used one column after the other.
+    """
+    down, along = tile.phases
+    widest = max(
+        (sum(reads.count(offset) for reads in along for offset in column) for column in columns),
+        default=0,
+    )
+    return sums_of(tile) + tile.rows * sum(map(len, down)) * widest + tile.steps[1] + 1
+
+
+def sums_of(tile: Tile) -> int:
+    """Vectors that a tile sums up."""
+    return tile.rows * tile.lines * tile.vectors * prod(map(len, tile.phases))
+
+
+def packing(groups: int, padded: int, reduction: int) -> float:
+    """Predicted cycles for packing the factor of so many groups, number by number."""
+    return 1.4 * groups * padded * reduction
 
 
 def weave(code: Code, phases: list[Value], lanes: int) -> list[Value]:

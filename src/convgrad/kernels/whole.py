@@ -24,7 +24,10 @@ from convgrad.kernels.phased import (
     Phases,
     meetings,
     packed_offsets,
+    packing,
     phases_of,
+    registers,
+    sums_of,
     taps_of,
     weave,
 )
@@ -299,7 +302,7 @@ def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> t
     tiles: list[Tile] = []
     for lanes in (whole, whole // 2):
         vectors = -(-line // lanes)
-        for count in [n for n in (1, 2, 4) if rows % n == 0]:
+        for count in [n for n in (1, 2, 3, 4) if rows % n == 0]:
             every = [
                 Tile(
                     number, lanes, count, vectors, height,
@@ -308,7 +311,9 @@ def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> t
                 )
                 for height in range(1, min(lines, target.registers) + 1)
             ]  # fmt: skip
-            fitting = [tile for tile in every if _registers(tile) <= target.registers]
+            fitting = [
+                tile for tile in every if registers(tile, shared(tile).values()) <= target.registers
+            ]
             # A few lines are as fast as many, and sooner compiled; an image is best at once.
             heights = {blocks(lines, most) for most in (lines, 4, 3, 2, 1)}
             heights |= {most for most in range(4, 8) if lines % most == 0}
@@ -318,20 +323,6 @@ def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> t
                 if lanes > 1 and tile.lines in heights and _unrolled(tile) <= UNROLLED
             ]
     return tuple(tiles)
-
-
-def _registers(tile: Tile) -> int:
-    """Registers that a tile keeps at a time: its sums, the factors of a column of taps, a vector.
-
-    With more, sums are spilled, and the tile is a half slower.
-    """
-    down, along = tile.phases
-    sums = tile.rows * tile.lines * tile.vectors * len(down) * len(along)
-    columns = [
-        sum(reads.count(offset) for reads in along for offset in offsets)
-        for offsets in shared(tile).values()
-    ]
-    return sums + tile.rows * sum(map(len, down)) * max(columns, default=0) + tile.steps[1] + 1
 
 
 def _unrolled(tile: Tile) -> int:
@@ -355,6 +346,7 @@ def whole_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Pla
     piece_groups = blocks(groups, max(min(groups // 16, int(2e5 / (cycles / groups)) + 1), 1))
     piece_images = images if groups >= 16 else blocks(images, max(images * groups // 16, 1))
     pieces = -(-images // piece_images)
+    cycles += packing(groups * pieces, padded, reduction)
     strides = c.window.strides
     return Plan(
         sum=c,
@@ -417,7 +409,12 @@ def _cycles(tile: Tile, target: Target, phases: Phases, channels: int) -> float:
     loads *= (1.6 if wide else 1.0) * (1.0 if tile.steps[1] == 1 else 3.0)
     outputs = phases.positions[0] * tile.rows * tile.vectors * prod(map(len, tile.phases))
     outputs *= 1.5 if wide else 1.0
-    each = 0.55 * adds + 0.8 * loads + 0.8 * factors + 2.7 * cuts
+    # A multiply-add takes four cycles, and few sums have to wait for it.
+    adds *= max(0.55, 4.0 / sums_of(tile))
+    # Lines of a large plane lie in a page each.
+    height, width = tile.sizes[0]
+    far = 25.0 if channels > 1 and height * width * tile.element.bytes > target.l1 else 2.7
+    each = adds + 0.8 * loads + 1.0 * factors + far * cuts
     return channels * each + 1.6 * outputs + 15.0
 
 

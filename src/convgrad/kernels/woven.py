@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING
 
 from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, Variable
 from convgrad.kernels.factor import FACTOR_FIELDS, emit_pack, emit_task
-from convgrad.kernels.phased import Cell, meetings, packed_offsets, phases_of, taps_of, weave
+from convgrad.kernels.phased import (
+    Cell,
+    meetings,
+    packed_offsets,
+    packing,
+    phases_of,
+    registers,
+    sums_of,
+    taps_of,
+    weave,
+)
 from convgrad.kernels.plan import JointAlgorithm, Kernel, Loop, Plan, Step, blocks
 from convgrad.kernels.plane import PLANE_FIELDS, lines_at
 from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record, argument
@@ -50,6 +60,10 @@ WOVEN = Fields(
 )
 
 
+UNROLLED = 800
+"""Multiply-adds of a tile's code at most: compiling takes the longer the more there are."""
+
+
 def emit_weave(module: Module, number: Number, tile: Tile) -> Code:
     """weave(factor, bias, image, zeros, ...): a column of vectors, all lines of an image."""
     code = module.function(
@@ -74,7 +88,7 @@ def emit_weave(module: Module, number: Number, tile: Tile) -> Code:
     lanes, kind = tile.lanes, number.vector(tile.lanes)
     tall, wide = map(len, tile.phases)
     width, column = code.integer("width"), code.integer("column")
-    offsets = sorted({offset for reads in tile.phases[1] for offset in reads})
+    offsets = _offsets(tile)
     masks: dict[tuple[int, int], Value] = {}
     for v in range(tile.vectors):
         first = column + v * lanes
@@ -127,14 +141,20 @@ def _emit_channel(
         for r in range(tile.rows)
     }
     lines = lines_at(code, plane, position, code.integer("column"), met)
-    for read, here in met.items():
-        for offset, users in here.items():
-            for v in range(tile.vectors):
+    # A column of taps after the other, all lines for each: so few factors are in registers.
+    for offset in _offsets(tile):
+        for read, here in met.items():
+            for v in range(tile.vectors if offset in here else 0):
                 across = lines[read].masked(lanes, masks[v, offset], offset + v * lanes)
-                for use in users:
+                for use in here[offset]:
                     for r in range(tile.rows):
                         total = sums[r, use.line, use.down, use.along, v]
                         total.set(code.fma(down[use.tap, r], across, total.get()))
+
+
+def _offsets(tile: Tile) -> list[int]:
+    """Where the taps of all phases read along a line."""
+    return sorted({offset for reads in tile.phases[1] for offset in reads})
 
 
 def _emit_write(
@@ -226,24 +246,27 @@ def woven_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> t
         return ()  # one phase: nothing to weave
     rows = phases.first.rows[0].extent
     whole = target.lanes(Tile(number, 1, 1, 1).element.bits)
-    room = target.registers * 3 // 4
     lines, line = phases.positions
     reach = max((offset for reads in phases.reads[1] for offset in reads), default=0)
     tiles: list[Tile] = []
-    for count in [n for n in (1, 2, 4) if rows % n == 0]:
+    for count in [n for n in (1, 2, 3, 4) if rows % n == 0]:
         for lanes in (whole, whole // 2):
-            vectors = -(-line // lanes)
-            for width in [n for n in (1, 2, 3, 4) if n <= vectors and lanes > 1]:
-                free = room // (count * width * prod(map(len, phases.reads)))
-                if not free or lanes + reach >= 63:
-                    continue
-                tiles.append(
-                    Tile(
-                        number, lanes, count, width, blocks(lines, min(free, 8)),
-                        phases=phases.reads,
-                    )
-                )  # fmt: skip
-    return tuple(dict.fromkeys(tiles))
+            widths = [n for n in (1, 2, 3, 4) if n <= -(-line // lanes)]
+            for width in widths if lanes > 1 and lanes + reach < 63 else ():
+                every = [
+                    Tile(number, lanes, count, width, height, phases=phases.reads)
+                    for height in range(1, min(lines, 8) + 1)
+                ]
+                fitting = [tile for tile in every if _fits(tile, target)]
+                if fitting:
+                    tiles.append(fitting[blocks(lines, len(fitting)) - 1])
+    return tuple(tiles)
+
+
+def _fits(tile: Tile, target: Target) -> bool:
+    columns = ([offset] for offset in _offsets(tile))
+    unrolled = tile.rows * tile.lines * tile.vectors * taps_of(tile)
+    return registers(tile, columns) <= target.registers and unrolled <= UNROLLED
 
 
 def woven_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Plan | None:
@@ -258,12 +281,14 @@ def woven_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Pla
     reduction, padded = channels * taps_of(tile), panels * tile.rows
     (tall, wide), (lines, line) = map(len, tile.phases), phases.sizes
     columns = -(-line // (tile.width * wide)) * panels
-    cycles = _cycles(tile, target, channels) * -(-lines // (tile.lines * tall)) + 40.0
+    plane = c.window.shape[3] * c.window.shape[4] * size
+    cycles = _cycles(tile, target, channels, plane) * -(-lines // (tile.lines * tall)) + 40.0
     cycles *= columns * images * groups
     # A task should last some microseconds, and there should be some tasks for each thread.
     piece_groups = blocks(groups, max(min(groups // 16, int(2e5 / (cycles / groups)) + 1), 1))
     piece_images = images if groups >= 16 else blocks(images, max(images * groups // 16, 1))
     pieces = -(-images // piece_images)
+    cycles += packing(groups * pieces, padded, reduction)
     strides = c.window.strides
     return Plan(
         sum=c,
@@ -318,15 +343,17 @@ def woven_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Pla
     )
 
 
-def _cycles(tile: Tile, target: Target, channels: int) -> float:
-    """Predicted cycles of one core for a block of lines."""
+def _cycles(tile: Tile, target: Target, channels: int, plane: int) -> float:
+    """Predicted cycles of one core for a block of lines; a plane of the image has so many bytes."""
     met = meetings(tile, tile.lines)
-    half = 0.7 if tile.lanes * tile.element.bytes < target.vector_bytes else 1.0
+    wide = tile.lanes * tile.element.bytes == target.vector_bytes
     adds = tile.rows * tile.lines * tile.vectors * taps_of(tile)
-    loads = tile.vectors * sum(len(here) for here in met.values()) * 1.4
-    outputs = tile.rows * tile.lines * tile.vectors * prod(map(len, tile.phases))
-    few = max(1.0, 6.0 / outputs)
-    return channels * (max(adds * few, loads + 0.4 * adds) * half + 12.0) + 20.0 + 3.0 * outputs
+    loads = tile.vectors * sum(len(here) for here in met.values()) * (1.6 if wide else 1.0)
+    # Where a channel's lines lie is looked up; those of a large plane lie in a page each.
+    far = 25.0 if channels > 1 and plane > target.l1 else 2.7
+    each = adds * max(0.55, 4.0 / sums_of(tile)) + 0.8 * loads
+    each += tile.rows * taps_of(tile) + far + 1.5 * len(met)
+    return channels * each + 1.6 * (1.5 if wide else 1.0) * sums_of(tile) + 20.0
 
 
 WOVEN_ALGORITHM = JointAlgorithm(
