@@ -171,7 +171,9 @@ def registers(tile: Tile, columns: Iterable[Iterable[int]]) -> int:
         (sum(reads.count(offset) for reads in along for offset in column) for column in columns),
         default=0,
     )
-    return sums_of(tile) + tile.rows * sum(map(len, down)) * widest + tile.steps[1] + 1
+    # What is used once is read from memory by the multiply-add itself.
+    factors = tile.rows * sum(map(len, down)) * widest if tile.lines * tile.vectors > 1 else 0
+    return sums_of(tile) + factors + tile.steps[1] + 1
 
 
 def sums_of(tile: Tile) -> int:

@@ -289,7 +289,7 @@ def whole_text(tile: Tile) -> str:
 def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> tuple[Tile, ...]:
     """Tiles of few rows and some lines of an image, where the image is small."""
     phases = phases_of(sums)
-    if phases is None or phases.first.rows[0].extent > 32 or phases.window_steps[1] > 2:
+    if phases is None or phases.first.rows[0].extent > 16 or phases.window_steps[1] > 2:
         return ()
     rows = phases.first.rows[0].extent
     whole = target.lanes(Tile(number, 1, 1, 1).element.bits)
@@ -414,7 +414,7 @@ def _cycles(tile: Tile, target: Target, phases: Phases, channels: int) -> float:
     # Lines of a large plane lie in a page each.
     height, width = tile.sizes[0]
     far = 25.0 if channels > 1 and height * width * tile.element.bytes > target.l1 else 2.7
-    each = adds + 0.8 * loads + 1.0 * factors + far * cuts
+    each = adds + 0.8 * (loads + factors) + far * cuts
     return channels * each + 1.6 * outputs + 15.0
 
 

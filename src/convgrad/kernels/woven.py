@@ -240,7 +240,7 @@ def woven_text(tile: Tile) -> str:
 def woven_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> tuple[Tile, ...]:
     """Tiles of few rows and some lines, for the line length at hand."""
     phases = phases_of(sums)
-    if phases is None or phases.first.rows[0].extent > 32 or phases.window_steps != (1, 1):
+    if phases is None or phases.first.rows[0].extent > 16 or phases.window_steps != (1, 1):
         return ()
     if prod(map(len, phases.reads)) == 1:
         return ()  # one phase: nothing to weave
@@ -352,7 +352,9 @@ def _cycles(tile: Tile, target: Target, channels: int, plane: int) -> float:
     # Where a channel's lines lie is looked up; those of a large plane lie in a page each.
     far = 25.0 if channels > 1 and plane > target.l1 else 2.7
     each = adds * max(0.55, 4.0 / sums_of(tile)) + 0.8 * loads
-    each += tile.rows * taps_of(tile) + far + 1.5 * len(met)
+    # A block reads the same lines of every channel for the next columns: from how far?
+    held = channels * len(met) * (tile.vectors + 1) * tile.lanes * tile.element.bytes
+    each += 0.8 * tile.rows * taps_of(tile) + far + (12.0 if held > target.l1 else 1.5) * len(met)
     return channels * each + 1.6 * (1.5 if wide else 1.0) * sums_of(tile) + 20.0
 
 
