@@ -226,13 +226,13 @@ def matched_tiles(contraction: Contraction, number: str, target: Target) -> tupl
     """Tiles of few rows, a block of taps and some lines, where the image is small."""
     axes = _axes(contraction)
     rows = prod(index.extent for index in contraction.rows)
-    if len(axes) != 2 or rows > 4 or axes[1].step > 2:
+    if len(axes) != 2 or rows > 16 or axes[1].step > 2:
         return ()
     whole = target.lanes(Tile(number, 1, 1, 1).element.bits)
     lines, line = (axis.positions for axis in axes)
     tiles: list[Tile] = []
     for lanes in [lanes for lanes in (whole, whole // 2) if lanes > 1]:
-        for count in [n for n in (1, 2, 4) if n <= rows]:
+        for count in [n for n in (1, 2) if n <= rows]:
             # Sums, two vectors of the window, a line of the factor at least.
             room = (target.registers - 3 - count) // count
             # Measured: with many lines at once their factors are spilled.
