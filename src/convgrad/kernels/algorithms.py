@@ -43,7 +43,7 @@ JOINT: dict[str, JointAlgorithm] = {
 }
 """Algorithms that compute all sums of a pass at once."""
 
-LEAN = frozenset({"packed", "sliding", "rowwise", "whole", "woven"})
+LEAN = frozenset({"packed", "sliding", "rowwise", "whole", "woven", "matched"})
 """Algorithms whose tiles are functions of their own that get all they need as arguments.
 
 These run as fast without most of LLVM's passes, which take a third of the time of a first call.

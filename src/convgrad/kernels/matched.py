@@ -21,7 +21,17 @@ from convgrad.kernels.factor import emit_task
 from convgrad.kernels.phased import meetings, taps_of
 from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, Step, blocks
 from convgrad.kernels.record import FACTOR, FLAG, OUTPUT, WINDOW, Fields, Record, argument
-from convgrad.kernels.sized import Block, cut_lines, live_lanes, load, pick, shared
+from convgrad.kernels.sized import (
+    UNROLLED,
+    Block,
+    blocks_of,
+    lines_of,
+    live_lanes,
+    load,
+    pick,
+    shared,
+    unrolled,
+)
 from convgrad.kernels.tile import Tile
 from convgrad.kernels.weighted import axis_name
 from convgrad.kernels.window import window_axes
@@ -44,6 +54,7 @@ MATCHED = Fields(
         "window_image",
         "window_group",
         "window_channel",
+        "window_line",
         "factor_image",
         "factor_group",
         "factor_row",
@@ -56,9 +67,6 @@ MATCHED = Fields(
         "checked",
     )
 )
-
-UNROLLED = 800
-"""Multiply-adds of a tile's code at most: compiling takes the longer the more there are."""
 
 
 def tap_blocks(tile: Tile) -> Iterator[tuple[tuple[int, int], Tile]]:
@@ -75,6 +83,7 @@ def emit_match(module: Module, number: Number, tile: Tile, name: str) -> Code:
     code = module.function(
         name,
         (number.name, "window"),
+        (number.name, "zeros"),
         (number.name, "factor"),
         (INTEGER, "images"),
         (INTEGER, "window_image"),
@@ -92,19 +101,15 @@ def emit_match(module: Module, number: Number, tile: Tile, name: str) -> Code:
         for tap in range(taps_of(tile))
     }
     check = code.variable(kind, zero)
-    width, line = tile.sizes[0][1], tile.sizes[1][1]
     with code.loop(0, code.integer("images")) as image:
         window = code.pointer("window").at(image * code.integer("window_image"))
         factor = code.pointer("factor").at(image * code.integer("factor_image"))
-        for block in cut_lines(tile):
+        for block in blocks_of(tile):
             if block.repeats == 1:
-                at = factor.at(block.lines.start * line)
-                _emit_block(code, tile, block, (window, at), (sums, check))
+                _emit_block(code, tile, block, (window, factor), (sums, check))
                 continue
-            with code.loop(0, block.repeats * tile.lines, tile.lines) as first:
-                moved = window.at(first * (tile.steps[0] * width))
-                at = factor.at((first + block.lines.start) * line)
-                _emit_block(code, tile, block, (moved, at), (sums, check))
+            with code.loop(0, block.repeats * tile.lines, tile.lines) as line:
+                _emit_block(code, tile, block, (window, factor), (sums, check), line)
     to = code.pointer("to")
     for at, total in enumerate(sums.values()):
         to.store(code.total(total.get()), at)
@@ -120,12 +125,14 @@ def _emit_block(
     block: Block,
     sources: tuple[Pointer, Pointer],
     targets: tuple[dict[tuple[int, int], Variable], Variable],
+    moved: Value | int = 0,
 ) -> None:
-    """Some lines of an image: every vector of positions, every tap."""
+    """Some lines of an image, so many further down: every vector of positions, every tap."""
     (window, factor), (sums, check) = sources, targets
     lanes, zero = tile.lanes, code.zero(tile.element.vector(tile.lanes))
-    height, width = tile.sizes[0]
     met = meetings(tile, len(block.lines))
+    lines = lines_of(code, tile, block, (window, code.pointer("zeros")), moved)
+    begin = (code.lift(moved) + block.lines.start) * tile.sizes[1][1]
     for v in range(tile.vectors):
         live = live_lanes(tile, v)
         inside = [j < live for j in range(lanes)]
@@ -134,6 +141,7 @@ def _emit_block(
             # Rows beyond the last read the first one, and are not written out.
             row = factor.at(
                 code.select(code.integer("rows") > r, code.integer("factor_row") * r, code.lift(0))
+                + begin
             )
             for n in range(len(block.lines)):
                 value = row.chosen(inside, n * tile.sizes[1][1] + v * lanes)
@@ -143,18 +151,15 @@ def _emit_block(
             # Behind the line there may be numbers that are not finite: not times zero.
             step, start = tile.steps[1], base + v * lanes * tile.steps[1]
             count = max(offsets) - base + step * (live - 1) + 1
-            for read, here in met.items():
-                line = block.lines.start * tile.steps[0] + read
-                if not 0 <= line < height:
-                    continue
-                loaded = load(tile, window.at(line * width), start, count)
+            for read, line in lines.items():
+                loaded = load(tile, line, start, count)
                 for offset in offsets:
-                    if loaded is None or offset not in here:
+                    if loaded is None or offset not in met[read]:
                         continue
                     across = pick(code, tile, loaded, offset - base, live)
                     if step > 1 and live < lanes and count == step * lanes:
                         across = code.blend(code.mask(inside), across, zero)
-                    for use in here[offset]:
+                    for use in met[read][offset]:
                         for r in range(tile.rows):
                             total = sums[r, use.tap]
                             total.set(code.fma(down[r, use.line], across, total.get()))
@@ -169,7 +174,9 @@ def matched_text(tile: Tile) -> str:
     ]
     code = emit_task(module, "matched", number)
     record = Record(MATCHED, code.pointer("record"))
-    arguments = code.pointer("arguments")
+    arguments, zeros = code.pointer("arguments"), code.pointer("scratch")
+    with code.loop(0, record["window_line"]) as j:
+        zeros.store(code.zero(number.name), j)
     sums = code.array(number.name, tile.rows * max(taps_of(part) for _, part, _ in parts))
     flag = code.choose(
         record["checked"] > 0, argument(code, arguments, FLAG, INTEGER), code.array(INTEGER, 1)
@@ -195,6 +202,7 @@ def matched_text(tile: Tile) -> str:
             code.run(
                 match,
                 window,
+                zeros,
                 factor,
                 record["images"],
                 record["window_image"],
@@ -236,14 +244,15 @@ def matched_tiles(contraction: Contraction, number: str, target: Target) -> tupl
             # Sums, two vectors of the window, a line of the factor at least.
             room = (target.registers - 3 - count) // count
             # Measured: with many lines at once their factors are spilled.
-            for height in {blocks(lines, most) for most in (8, 4, 2)}:
+            heights = {blocks(lines, most) for most in (8, 4, 2)}
+            for height in heights | {most for most in (4, 5, 6, 7) if lines % most == 0}:
                 tile = Tile(
                     number, lanes, count, -(-line // lanes), height,
                     steps=(axes[0].step, axes[1].step),
                     phases=_blocks(axes[0].reads, axes[1].reads, room),
                     sizes=((axes[0].size, axes[1].size), (lines, line)),
                 )  # fmt: skip
-                if _unrolled(tile) <= UNROLLED:
+                if sum(unrolled(part) for _, part in tap_blocks(tile)) <= UNROLLED:
                     tiles.append(tile)
     return tuple(tiles)
 
@@ -257,15 +266,6 @@ def _blocks(
     return (
         tuple(down[i : i + tall] for i in range(0, len(down), tall)),
         tuple(along[j : j + wide] for j in range(0, len(along), wide)),
-    )
-
-
-def _unrolled(tile: Tile) -> int:
-    """Multiply-adds in the code of a tile."""
-    return sum(
-        tile.rows * len(block.lines) * tile.vectors * taps_of(part)
-        for _, part in tap_blocks(tile)
-        for block in cut_lines(part)
     )
 
 
@@ -306,6 +306,7 @@ def matched_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
             "window_image": strides[0],
             "window_group": strides[1],
             "window_channel": strides[2],
+            "window_line": axes[1].size,
             "factor_image": c.factor.step("n"),
             "factor_group": c.factor.step("g"),
             "factor_row": c.factor.step(c.rows[0].name),
@@ -318,7 +319,7 @@ def matched_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
             "checked": int(not all(axis.is_inside for axis in axes)),
         },
         shared=0,
-        scratch=0,
+        scratch=axes[1].size * tile.element.bytes,
         cycles=float(cycles),
     )
 
@@ -329,7 +330,7 @@ def _cycles(tile: Tile, target: Target, images: int) -> float:
     total = 0.0
     for _, part in tap_blocks(tile):
         adds, loads, factors = 0, 0, 0
-        for block in cut_lines(part):
+        for block in blocks_of(part):
             met = meetings(part, len(block.lines))
             factors += block.repeats * len(block.lines) * tile.rows * tile.vectors
             adds += block.repeats * len(block.lines) * tile.rows * tile.vectors * taps_of(part)

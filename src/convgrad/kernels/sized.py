@@ -9,9 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from convgrad.kernels.phased import meetings, taps_of
+
 if TYPE_CHECKING:
     from convgrad.kernels.emit import Code, Pointer, Value
     from convgrad.kernels.tile import Tile
+
+
+LONG = 200
+"""Multiply-adds of a tile's code from which its blocks are one loop where they can be.
+
+Lines are looked up then, which costs a few hundredths, and code is compiled in half the time.
+"""
+
+UNROLLED = 800
+"""Multiply-adds of a tile's code at most: compiling takes the longer the more there are."""
 
 
 class Block(NamedTuple):
@@ -36,6 +48,50 @@ def cut_lines(tile: Tile) -> list[Block]:
         else:
             found.append(Block(range(first, last + 1), int(inside)))
     return [Block(lines, max(repeats, 1)) for lines, repeats in found]
+
+
+def blocks_of(tile: Tile) -> list[Block]:
+    """The blocks of an image, each with code of its own; one for all where that would be much."""
+    found = cut_lines(tile)
+    taken = taps_of(tile) * tile.rows * tile.vectors
+    lines = -(-tile.sizes[1][0] // len(tile.phases[0]))
+    even = lines % tile.lines == 0 and tile.sizes[1][0] % len(tile.phases[0]) == 0
+    if len(found) > 1 and even and sum(len(block.lines) for block in found) * taken > LONG:
+        return [Block(range(tile.lines), lines // tile.lines)]
+    return found
+
+
+def unrolled(tile: Tile) -> int:
+    """Multiply-adds in the code of a tile."""
+    lines = sum(len(block.lines) for block in blocks_of(tile))
+    return tile.rows * lines * tile.vectors * taps_of(tile)
+
+
+def lines_of(
+    code: Code, tile: Tile, block: Block, source: tuple[Pointer, Pointer], moved: Value | int
+) -> dict[int, Pointer]:
+    """The lines that a block reads, so many positions further down, from a plane or from zeros.
+
+    Lines that do not exist are left out; they are zeros where that is only seen when the code runs.
+    """
+    plane, zeros = source
+    (height, width), step = tile.sizes[0], tile.steps[0]
+    reads = list(meetings(tile, len(block.lines)))
+    places = {read: block.lines.start * step + read for read in reads}
+    begin = plane.at(code.lift(moved) * (step * width))
+    last = places[reads[-1]] + (block.repeats - 1) * tile.lines * step
+    if block.repeats == 1 or (places[reads[0]] >= 0 and last < height):
+        return {
+            read: begin.at(place * width) for read, place in places.items() if 0 <= place < height
+        }
+    return {
+        read: code.choose(
+            (code.lift(moved) * step + place).within(height),
+            begin.at(place * width),
+            zeros,
+        )
+        for read, place in places.items()
+    }
 
 
 def positions(tile: Tile) -> int:

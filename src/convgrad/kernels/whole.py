@@ -33,7 +33,17 @@ from convgrad.kernels.phased import (
 )
 from convgrad.kernels.plan import JointAlgorithm, Kernel, Loop, Plan, Step, aligned, blocks
 from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record, argument
-from convgrad.kernels.sized import Block, cut_lines, live_lanes, load, pick, shared
+from convgrad.kernels.sized import (
+    UNROLLED,
+    Block,
+    blocks_of,
+    lines_of,
+    live_lanes,
+    load,
+    pick,
+    shared,
+    unrolled,
+)
 from convgrad.kernels.tile import Tile
 
 if TYPE_CHECKING:
@@ -59,15 +69,6 @@ WHOLE = Fields(
         "scratch_factor",  # behind a line of zeros
     )
 )
-
-LONG = 200
-"""Multiply-adds of a tile's code from which its blocks are one loop where they can be.
-
-Lines are looked up then, which costs a few hundredths, and code is compiled in half the time.
-"""
-
-UNROLLED = 800
-"""Multiply-adds of a tile's code at most: compiling takes the longer the more there are."""
 
 AHEAD = 2048
 """Bytes ahead of what is written that lines of the cache are asked for.
@@ -130,17 +131,6 @@ def emit_images(module: Module, number: Number, tile: Tile) -> Code:
     return code
 
 
-def blocks_of(tile: Tile) -> list[Block]:
-    """The blocks of an image, each with code of its own; one for all where that would be much."""
-    found = cut_lines(tile)
-    taken = taps_of(tile) * tile.rows * tile.vectors
-    lines = -(-tile.sizes[1][0] // len(tile.phases[0]))
-    even = lines % tile.lines == 0 and tile.sizes[1][0] % len(tile.phases[0]) == 0
-    if len(found) > 1 and even and sum(len(block.lines) for block in found) * taken > LONG:
-        return [Block(range(tile.lines), lines // tile.lines)]
-    return found
-
-
 def _emit_block(
     code: Code,
     tile: Tile,
@@ -169,7 +159,7 @@ def _emit_block(
             for r in range(tile.rows)
         }
         met = meetings(tile, len(block.lines))
-        lines = _lines(code, tile, block, plane, moved)
+        lines = lines_of(code, tile, block, (plane, code.pointer("zeros")), moved)
         width = lanes * tile.steps[1]
         # Taps that read the same vectors one after the other, all lines for each: so few factors
         # are in registers at a time.
@@ -186,29 +176,6 @@ def _emit_block(
                                 total = sums[r, use.line, use.down, use.along, v]
                                 total.set(code.fma(down[use.tap, r], value, total.get()))
     _emit_write(code, tile, block.lines, sums, target)
-
-
-def _lines(
-    code: Code, tile: Tile, block: Block, plane: Pointer, moved: Value | int
-) -> dict[int, Pointer]:
-    """The lines that a block reads: those that exist, or zeros where that is seen when it runs."""
-    (height, width), step = tile.sizes[0], tile.steps[0]
-    reads = list(meetings(tile, len(block.lines)))
-    places = {read: block.lines.start * step + read for read in reads}
-    begin = plane.at(code.lift(moved) * (step * width))
-    last = places[reads[-1]] + (block.repeats - 1) * tile.lines * step
-    if block.repeats == 1 or (places[reads[0]] >= 0 and last < height):
-        return {
-            read: begin.at(place * width) for read, place in places.items() if 0 <= place < height
-        }
-    return {
-        read: code.choose(
-            (code.lift(moved) * step + place).within(height),
-            begin.at(place * width),
-            code.pointer("zeros"),
-        )
-        for read, place in places.items()
-    }
 
 
 def _emit_write(
@@ -320,15 +287,9 @@ def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> t
             tiles += [
                 tile
                 for tile in fitting
-                if lanes > 1 and tile.lines in heights and _unrolled(tile) <= UNROLLED
+                if lanes > 1 and tile.lines in heights and unrolled(tile) <= UNROLLED
             ]
     return tuple(tiles)
-
-
-def _unrolled(tile: Tile) -> int:
-    """Multiply-adds in the code of a tile."""
-    lines = sum(len(block.lines) for block in blocks_of(tile))
-    return tile.rows * lines * tile.vectors * taps_of(tile)
 
 
 def whole_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Plan | None:
