@@ -33,7 +33,7 @@ from convgrad.kernels.sized import (
     unrolled,
 )
 from convgrad.kernels.tile import Tile
-from convgrad.kernels.weighted import axis_name
+from convgrad.kernels.traced import tap_name
 from convgrad.kernels.window import window_axes
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def matched_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     cycles = jobs * _cycles(tile, target, images)
     piece = blocks(jobs, max(min(jobs // 16, int(2e5 / (cycles / jobs)) + 1), 1))
     strides = c.window.strides
-    taps = [_tap_name(c, a, reduced) for a in range(2)]
+    taps = [tap_name(c, a, reduced) for a in range(2)]
     return Plan(
         sum=c,
         kernel=Kernel("matched", tile),
@@ -340,13 +340,6 @@ def _cycles(tile: Tile, target: Target, images: int) -> float:
         each += 0.8 * loads * (1.6 if wide else 1.0) * (1.0 if tile.steps[1] == 1 else 3.0)
         total += images * (each + 10.0) + 10.0 * tile.rows * taps_of(part) + 40.0
     return total
-
-
-def _tap_name(contraction: Contraction, axis: int, summed: frozenset[str]) -> str:
-    """The tap index of a spatial axis."""
-    position = axis_name(contraction, axis, summed)
-    names = [name for name, _ in contraction.window.subscripts[3 + axis].terms]
-    return next((name for name in names if name != position), "")
 
 
 MATCHED_ALGORITHM = Algorithm(

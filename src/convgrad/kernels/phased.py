@@ -181,11 +181,6 @@ def sums_of(tile: Tile) -> int:
     return tile.rows * tile.lines * tile.vectors * prod(map(len, tile.phases))
 
 
-def packing(groups: int, padded: int, reduction: int) -> float:
-    """Predicted cycles for packing the factor of so many groups, number by number."""
-    return 1.4 * groups * padded * reduction
-
-
 def weave(code: Code, phases: list[Value], lanes: int) -> list[Value]:
     """Vectors of several phases -> as many vectors of neighbours.
 

@@ -18,21 +18,20 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, Variable
-from convgrad.kernels.factor import FACTOR_FIELDS, emit_pack, emit_task
+from convgrad.kernels.factor import emit_task
 from convgrad.kernels.phased import (
     Cell,
     Phases,
     meetings,
-    packed_offsets,
-    packing,
     phases_of,
     registers,
     sums_of,
     taps_of,
     weave,
 )
-from convgrad.kernels.plan import JointAlgorithm, Kernel, Loop, Plan, Step, aligned, blocks
-from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record, argument
+from convgrad.kernels.plan import JointAlgorithm, Kernel, Loop, Plan, Step, blocks
+from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record
+from convgrad.kernels.share import SHARE_FIELDS, cut_shares, emit_share
 from convgrad.kernels.sized import (
     UNROLLED,
     Block,
@@ -50,25 +49,7 @@ if TYPE_CHECKING:
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.target import Target
 
-WHOLE = Fields(
-    (
-        *FACTOR_FIELDS,
-        "row_panels",
-        "channels",
-        "images",
-        "piece_images",
-        "groups",
-        "piece_groups",
-        "pieces",  # of images
-        "window_image",
-        "window_group",
-        "window_channel",
-        "out_image",
-        "out_group",
-        "out_row",
-        "scratch_factor",  # behind a line of zeros
-    )
-)
+WHOLE = Fields(SHARE_FIELDS)
 
 AHEAD = 2048
 """Bytes ahead of what is written that lines of the cache are asked for.
@@ -209,37 +190,19 @@ def whole_text(tile: Tile) -> str:
     """The nest of this file's title."""
     module, number = Module(), tile.element
     images_of = emit_images(module, number, tile)
-    pack = emit_pack(module, number, tile.rows, WHOLE)
     code = emit_task(module, "whole", number)
     record = Record(WHOLE, code.pointer("record"))
-    arguments, zeros = code.pointer("arguments"), code.pointer("scratch")
-    factors = zeros.at(record["scratch_factor"])
-    with code.loop(0, record["scratch_factor"]) as j:
-        zeros.store(code.zero(number.name), j)
-    first_image = code.integer("task") % record["pieces"] * record["piece_images"]
-    first_group = code.integer("task") // record["pieces"] * record["piece_groups"]
-    images = (record["images"] - first_image).minimum(record["piece_images"])
-    groups = (record["groups"] - first_group).minimum(record["piece_groups"])
-    biases = factors.at(record["piece_groups"] * record["padded_rows"] * record["reduction"])
-    with code.loop(0, groups) as nth, code.loop(0, record["row_panels"]) as panel:
-        row = nth * record["padded_rows"] + panel * tile.rows
-        packed, group = factors.at(row * record["reduction"]), first_group + nth
-        code.run(pack, record.base, arguments, packed, biases.at(row), group, panel)
-    window = argument(code, arguments, WINDOW, number.name).at(
-        first_image * record["window_image"] + first_group * record["window_group"]
-    )
-    output = argument(code, arguments, OUTPUT, number.name).at(
-        first_image * record["out_image"] + first_group * record["out_group"]
-    )
+    share = emit_share(code, record, tile, WHOLE)
+    arguments = code.pointer("arguments")
     code.run(
         images_of,
-        factors,
-        biases,
-        window,
-        zeros,
-        output,
-        images,
-        groups,
+        share.factors,
+        share.biases,
+        share.operand(record, arguments, WINDOW, number.name, "window"),
+        share.zeros,
+        share.operand(record, arguments, OUTPUT, number.name, "out"),
+        share.images,
+        share.groups,
         record["row_panels"],
         record["channels"],
         record["rows"],
@@ -297,61 +260,27 @@ def whole_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Pla
     phases = phases_of(sums)
     if phases is None:
         return None
-    c, size = phases.first, tile.element.bytes
-    images, groups, channels = c.window.shape[:3]
-    rows = c.rows[0].extent
-    panels = -(-rows // tile.rows)
-    reduction, padded = channels * taps_of(tile), panels * tile.rows
-    cycles = _cycles(tile, target, phases, channels) * panels * images * groups
-    # A task should last some microseconds, and there should be some tasks for each thread.
-    piece_groups = blocks(groups, max(min(groups // 16, int(2e5 / (cycles / groups)) + 1), 1))
-    piece_images = images if groups >= 16 else blocks(images, max(images * groups // 16, 1))
-    pieces = -(-images // piece_images)
-    cycles += packing(groups * pieces, padded, reduction)
-    strides = c.window.strides
+    images, groups, channels = phases.first.window.shape[:3]
+    rows = phases.first.rows[0].extent
+    cycles = _cycles(tile, target, phases, channels) * -(-rows // tile.rows) * images * groups
+    shares = cut_shares(phases, tile, cycles)
     return Plan(
-        sum=c,
+        sum=sums[0],
         others=sums[1:],
         kernel=Kernel("whole", tile),
         loops=(
-            Loop("group", groups, piece_groups, "parallel"),
-            Loop("image", images, piece_images, "parallel"),
+            *shares.loops,
             Loop("row", rows, tile.rows),
             Loop("line", phases.positions[0], tile.lines, str(tile)),
             Loop("channel", channels),
             Loop("tap", taps_of(tile), taps_of(tile)),
         ),
-        steps=(Step("whole", -(-groups // piece_groups) * pieces),),
+        steps=(Step("whole", shares.tasks),),
         fields=WHOLE,
-        record={
-            "rows": rows,
-            "reduction": reduction,
-            "factor_group": c.factor.step("g"),
-            "factor_row": c.factor.step(c.rows[0].name),
-            "factor_origin": 0,
-            "factor_offsets": packed_offsets(phases),
-            "padded_rows": padded,
-            "packed_factor": 0,
-            "packed_bias": 0,
-            "checked": int(not phases.inside),
-            "row_panels": panels,
-            "channels": channels,
-            "images": images,
-            "piece_images": piece_images,
-            "groups": groups,
-            "piece_groups": piece_groups,
-            "pieces": pieces,
-            "window_image": strides[0],
-            "window_group": strides[1],
-            "window_channel": strides[2],
-            "out_image": c.output.step("n"),
-            "out_group": c.output.step("g"),
-            "out_row": c.output.step(c.rows[0].name),
-            "scratch_factor": aligned(c.window.shape[4]),
-        },
+        record=shares.values,
         shared=0,
-        scratch=(aligned(c.window.shape[4]) + piece_groups * padded * (reduction + 1)) * size,
-        cycles=float(cycles),
+        scratch=shares.scratch * tile.element.bytes,
+        cycles=shares.cycles,
     )
 
 

@@ -18,12 +18,10 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, Variable
-from convgrad.kernels.factor import FACTOR_FIELDS, emit_pack, emit_task
+from convgrad.kernels.factor import emit_task
 from convgrad.kernels.phased import (
     Cell,
     meetings,
-    packed_offsets,
-    packing,
     phases_of,
     registers,
     sums_of,
@@ -31,8 +29,9 @@ from convgrad.kernels.phased import (
     weave,
 )
 from convgrad.kernels.plan import JointAlgorithm, Kernel, Loop, Plan, Step, blocks
-from convgrad.kernels.plane import PLANE_FIELDS, lines_at
-from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record, argument
+from convgrad.kernels.plane import lines_at
+from convgrad.kernels.record import OUTPUT, WINDOW, Fields, Record
+from convgrad.kernels.share import SHARE_FIELDS, cut_shares, emit_share
 from convgrad.kernels.tile import Tile
 
 if TYPE_CHECKING:
@@ -41,24 +40,15 @@ if TYPE_CHECKING:
 
 WOVEN = Fields(
     (
-        *PLANE_FIELDS,
-        *FACTOR_FIELDS,
-        "row_panels",
-        "channels",
-        "images",
-        "piece_images",
-        "groups",
-        "piece_groups",
-        "pieces",  # of images
+        *SHARE_FIELDS,
+        "height",  # of the image
+        "width",
+        "top",  # where line 0 and tap 0 read, from the lowest tap on
+        "left",
         "out_lines",  # of the output, and numbers of a line
         "out_line",
-        "out_image",
-        "out_group",
-        "out_row",
-        "scratch_factor",
     )
 )
-
 
 UNROLLED = 800
 """Multiply-adds of a tile's code at most: compiling takes the longer the more there are."""
@@ -184,31 +174,17 @@ def woven_text(tile: Tile) -> str:
     """The nest of this file's title."""
     module, number = Module(), tile.element
     weaving = emit_weave(module, number, tile)
-    pack = emit_pack(module, number, tile.rows, WOVEN)
     code = emit_task(module, "woven", number)
     record = Record(WOVEN, code.pointer("record"))
-    arguments, zeros = code.pointer("arguments"), code.pointer("scratch")
-    first_image = code.integer("task") % record["pieces"] * record["piece_images"]
-    first_group = code.integer("task") // record["pieces"] * record["piece_groups"]
-    images = (record["images"] - first_image).minimum(record["piece_images"])
-    groups = (record["groups"] - first_group).minimum(record["piece_groups"])
-    factors = zeros.at(record["scratch_factor"])
-    biases = factors.at(record["piece_groups"] * record["padded_rows"] * record["reduction"])
-    with code.loop(0, record["width"]) as j:
-        zeros.store(code.zero(number.name), j)
-    with code.loop(0, groups) as nth, code.loop(0, record["row_panels"]) as panel:
-        row = nth * record["padded_rows"] + panel * tile.rows
-        packed, group = factors.at(row * record["reduction"]), first_group + nth
-        code.run(pack, record.base, arguments, packed, biases.at(row), group, panel)
+    share = emit_share(code, record, tile, WOVEN)
+    arguments = code.pointer("arguments")
+    windows = share.operand(record, arguments, WINDOW, number.name, "window")
+    outputs = share.operand(record, arguments, OUTPUT, number.name, "out")
     # Images outside, groups inside: the planes of an image are neighbours in memory.
-    with code.loop(first_image, first_image + images) as image, code.loop(0, groups) as nth:
-        group, first_row = first_group + nth, nth * record["padded_rows"]
-        window = argument(code, arguments, WINDOW, number.name).at(
-            image * record["window_image"] + group * record["window_group"]
-        )
-        output = argument(code, arguments, OUTPUT, number.name).at(
-            image * record["out_image"] + group * record["out_group"]
-        )
+    with code.loop(0, share.images) as image, code.loop(0, share.groups) as nth:
+        first_row = nth * record["padded_rows"]
+        window = windows.at(image * record["window_image"] + nth * record["window_group"])
+        output = outputs.at(image * record["out_image"] + nth * record["out_group"])
         wide = len(tile.phases[1])
         with (
             code.loop(0, record["out_line"], tile.width * wide) as at,
@@ -217,10 +193,10 @@ def woven_text(tile: Tile) -> str:
             row = panel * tile.rows
             code.run(
                 weaving,
-                factors.at((first_row + row) * record["reduction"]),
-                biases.at(first_row + row),
+                share.factors.at((first_row + row) * record["reduction"]),
+                share.biases.at(first_row + row),
                 window,
-                zeros,
+                share.zeros,
                 record["height"],
                 record["width"],
                 record["channels"],
@@ -275,71 +251,39 @@ def woven_plan(sums: tuple[Contraction, ...], tile: Tile, target: Target) -> Pla
     if phases is None:
         return None
     c, size = phases.first, tile.element.bytes
-    images, groups, channels = c.window.shape[:3]
+    images, groups, channels, height, width = c.window.shape
     rows = c.rows[0].extent
-    panels = -(-rows // tile.rows)
-    reduction, padded = channels * taps_of(tile), panels * tile.rows
     (tall, wide), (lines, line) = map(len, tile.phases), phases.sizes
-    columns = -(-line // (tile.width * wide)) * panels
-    plane = c.window.shape[3] * c.window.shape[4] * size
-    cycles = _cycles(tile, target, channels, plane) * -(-lines // (tile.lines * tall)) + 40.0
-    cycles *= columns * images * groups
-    # A task should last some microseconds, and there should be some tasks for each thread.
-    piece_groups = blocks(groups, max(min(groups // 16, int(2e5 / (cycles / groups)) + 1), 1))
-    piece_images = images if groups >= 16 else blocks(images, max(images * groups // 16, 1))
-    pieces = -(-images // piece_images)
-    cycles += packing(groups * pieces, padded, reduction)
-    strides = c.window.strides
+    columns = -(-line // (tile.width * wide)) * -(-rows // tile.rows)
+    cycles = _cycles(tile, target, channels, height * width * size)
+    cycles = (cycles * -(-lines // (tile.lines * tall)) + 40.0) * columns * images * groups
+    shares = cut_shares(phases, tile, cycles)
     return Plan(
         sum=c,
         others=sums[1:],
         kernel=Kernel("woven", tile),
         loops=(
-            Loop("group", groups, piece_groups, "parallel"),
-            Loop("image", images, piece_images, "parallel"),
+            *shares.loops,
             Loop("vector", -(-line // (wide * tile.lanes)), tile.vectors),
             Loop("row", rows, tile.rows),
             Loop("line", -(-lines // tall), tile.lines, f"{tall} x {wide} phases, {tile}"),
             Loop("channel", channels),
             Loop("tap", taps_of(tile), taps_of(tile)),
         ),
-        steps=(Step("woven", -(-groups // piece_groups) * pieces),),
+        steps=(Step("woven", shares.tasks),),
         fields=WOVEN,
         record={
-            "height": c.window.shape[3],
-            "width": c.window.shape[4],
+            **shares.values,
+            "height": height,
+            "width": width,
             "top": phases.lowest[0],
             "left": phases.lowest[1],
-            "window_image": strides[0],
-            "window_group": strides[1],
-            "window_channel": strides[2],
-            "rows": rows,
-            "reduction": reduction,
-            "factor_group": c.factor.step("g"),
-            "factor_row": c.factor.step(c.rows[0].name),
-            "factor_origin": 0,
-            "factor_offsets": packed_offsets(phases),
-            "padded_rows": padded,
-            "packed_factor": 0,
-            "packed_bias": 0,
-            "checked": int(not phases.inside),
-            "row_panels": panels,
-            "channels": channels,
-            "images": images,
-            "piece_images": piece_images,
-            "groups": groups,
-            "piece_groups": piece_groups,
-            "pieces": pieces,
             "out_lines": lines,
             "out_line": line,
-            "out_image": c.output.step("n"),
-            "out_group": c.output.step("g"),
-            "out_row": c.output.step(c.rows[0].name),
-            "scratch_factor": c.window.shape[4] + 64,
         },
         shared=0,
-        scratch=(c.window.shape[4] + 64 + piece_groups * padded * (reduction + 1)) * size,
-        cycles=float(cycles),
+        scratch=shares.scratch * size,
+        cycles=shares.cycles,
     )
 
 
