@@ -11,7 +11,7 @@ from shapes import arrays, layer
 
 from convgrad.kernels import Trial, forget, plan_pass, present, run, tune, tuned, tuning
 from convgrad.kernels import compile as compiler
-from convgrad.kernels.algorithms import ALGORITHMS
+from convgrad.kernels.algorithms import ALGORITHMS, JOINT
 from convgrad.kernels.emit import INTEGER, Module
 from convgrad.kernels.layers import contractions
 from convgrad.kernels.target import TARGETS, host_target
@@ -80,6 +80,13 @@ def test_every_algorithm_has_a_name_a_sentence_and_its_functions_in_the_text():
             for tile in algorithm.tiles(item, "float32", host_target())[:1]:
                 text = algorithm.text(tile)
                 assert all(f"void @{function}(" in text for function in algorithm.functions)
+    strided = layer((12, 12), 4, 4, 3, stride=2, padding=1, groups=4)
+    for name, algorithm in JOINT.items():
+        assert algorithm.name == name
+        assert algorithm.summary
+        sums = contractions(strided, 2, "input_gradient")
+        text = algorithm.text(algorithm.tiles(sums, "float32", host_target())[0])
+        assert all(f"void @{function}(" in text for function in algorithm.functions)
 
 
 def test_emitted_code_reads_as_the_loop_it_is():
