@@ -1,4 +1,4 @@
-"""Whole: small images with few rows; a tile knows the whole image, and nothing is looked up.
+"""Whole: images with few rows; code for one size of image, a tile as wide as its lines.
 
     for each image and group (a task takes several), panel of rows
       for each block of lines
@@ -7,9 +7,9 @@
             load; for each line, phase and tap that meet here: tile += factor * vectors
         write the block's lines
 
-Code is compiled for the size of the image: which lines exist, which lanes are inside, which terms
-are absent is known beforehand. An image of 7 x 7 is 57 multiply-adds of vectors, and finding lines
-at run time would take as long again.
+Which lines exist, which lanes are inside and which terms are absent is known beforehand (`sized`):
+an image of 7 x 7 is 57 multiply-adds of vectors, and finding its lines at run time would take as
+long again. Output is written line after line, which memory is fastest at.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def whole_text(tile: Tile) -> str:
 
 
 def whole_tiles(sums: tuple[Contraction, ...], number: str, target: Target) -> tuple[Tile, ...]:
-    """Tiles of few rows and some lines of an image, where the image is small."""
+    """Tiles of few rows and some whole lines of an image, where these fit the registers."""
     phases = phases_of(sums)
     if phases is None or phases.first.rows[0].extent > 16 or phases.window_steps[1] > 2:
         return ()
@@ -310,7 +310,7 @@ def _cycles(tile: Tile, target: Target, phases: Phases, channels: int) -> float:
 
 WHOLE_ALGORITHM = JointAlgorithm(
     name="whole",
-    summary="small images, few rows: code for the image's size, all phases of a gradient in it",
+    summary="few rows: code for the size of the image, all phases of a gradient in one tile",
     functions=("whole",),
     text=whole_text,
     tiles=whole_tiles,
