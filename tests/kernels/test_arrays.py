@@ -12,7 +12,7 @@ from oracle import passes
 from shapes import arrays, layer, operands
 
 from convgrad.kernels import bound, run
-from convgrad.kernels.algorithms import ALGORITHMS
+from convgrad.kernels.algorithms import ALGORITHMS, JOINT
 
 NAMES = ("forward", "input_gradient", "weight_gradient")
 
@@ -110,7 +110,7 @@ class Fence:
 
 
 @pytest.mark.parametrize("front", [True, False])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *JOINT])
 def test_nothing_is_touched_outside_of_an_array(algorithm, front):
     fence = Fence()
     for made in (
@@ -119,6 +119,8 @@ def test_nothing_is_touched_outside_of_an_array(algorithm, front):
         layer((43, 61), 9, 70, 1),
         layer((13, 11), 3, 20, 3, stride=2, padding=2),
         layer((9, 9), 6, 6, 3, groups=6),
+        layer((19, 34), 6, 6, 5, stride=2, padding=2, groups=6),
+        layer((19, 36), 6, 6, 3, padding=1, groups=6),
         layer((9, 7), 6, 4, 3, stride=2, groups=2, transposed=True),
         layer((53,), 2, 3, 5),
     ):
@@ -130,7 +132,7 @@ def test_nothing_is_touched_outside_of_an_array(algorithm, front):
                 np.testing.assert_array_equal(got, expected)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *JOINT])
 def test_nothing_is_touched_behind_the_workspace(algorithm, monkeypatch):
     fence = Fence()
 
@@ -148,6 +150,7 @@ def test_nothing_is_touched_behind_the_workspace(algorithm, monkeypatch):
         layer((57, 13), 130, 33, 1),
         layer((7, 9), 5, 11, 3, padding=1),
         layer((13, 11), 3, 20, 3, stride=2, padding=2),
+        layer((19, 34), 6, 6, 5, stride=2, padding=2, groups=6),
         layer((53,), 2, 3, 5),
     ):
         x, w, dz = arrays(made, 3)
@@ -157,11 +160,14 @@ def test_nothing_is_touched_behind_the_workspace(algorithm, monkeypatch):
                 np.testing.assert_array_equal(got, expected)
 
 
+DEPTHWISE = layer((14, 13), 4, 4, 3, stride=2, padding=1, groups=4)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *JOINT])
 def test_a_number_that_is_not_finite_spreads_as_in_the_equation(value, algorithm):
     """Either the kernel is right, or it says that it does not know."""
-    for made in (layer((9, 9), 5, 7, 3, padding=1), layer((9, 9), 5, 7, 3, stride=2)):
+    for made in (layer((9, 9), 5, 7, 3, padding=1), layer((9, 9), 5, 7, 3, stride=2), DEPTHWISE):
         for place in range(3):
             given = arrays(made, 2)
             given[place].reshape(-1)[given[place].size // 2] = value

@@ -13,7 +13,7 @@ from shapes import arrays, integers, layer, layers, operands
 
 from convgrad import reference
 from convgrad.kernels import plan_pass, run, set_num_threads
-from convgrad.kernels.algorithms import ALGORITHMS, candidates
+from convgrad.kernels.algorithms import ALGORITHMS, JOINT, candidates, joint_candidates
 from convgrad.kernels.bound import Bound
 from convgrad.kernels.layers import contractions
 from convgrad.kernels.plan import Program
@@ -50,7 +50,7 @@ def test_random_layers_equal_the_oracle_bit_for_bit(made, batch, number):
     check_all_passes(made, batch, number)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *JOINT])
 @QUICK
 @given(layers(), st.integers(1, 4), numbers)
 def test_every_algorithm_forced_equals_the_oracle(algorithm, made, batch, number):
@@ -59,7 +59,7 @@ def test_every_algorithm_forced_equals_the_oracle(algorithm, made, batch, number
 
 @pytest.mark.long
 @LONG
-@given(layers(), st.integers(1, 9), numbers, st.sampled_from((None, *ALGORITHMS)))
+@given(layers(), st.integers(1, 9), numbers, st.sampled_from((None, *ALGORITHMS, *JOINT)))
 def test_many_random_layers(made, batch, number, algorithm):
     check_all_passes(made, batch, number, algorithm)
 
@@ -76,9 +76,14 @@ def test_every_tile_equals_the_oracle(made, batch, number, pick):
         first, second = operands(name, x, w, dz)
         if name == "weight_gradient" and not made.transposed:
             first, second = second, first
-        got = np.full(expected.shape, 7, number)
-        Bound(Program(tuple(plans), clear=True), host_target()).run(got, first, second)
-        np.testing.assert_array_equal(got, expected, err_msg=f"{name} {plans} {made}")
+        programs = [Program(tuple(plans), clear=True)]
+        joint = list(joint_candidates(contractions(made, batch, name), number, host_target()))
+        if joint:  # these write what belongs to no sum, too
+            programs.append(Program((joint[pick * 7 % len(joint)],), clear=False))
+        for program in programs:
+            got = np.full(expected.shape, 7, number)
+            Bound(program, host_target()).run(got, first, second)
+            np.testing.assert_array_equal(got, expected, err_msg=f"{name} {program} {made}")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +101,11 @@ def test_every_tile_equals_the_oracle(made, batch, number, pick):
         layer((4000,), 1, 1, 1024),
         layer((2000,), 24, 24, 2, padding=((512, 0),), dilation=512),
         layer((8, 14, 14), 16, 24, 3, padding=1),
+        layer((56, 56), 9, 9, 3, stride=2, padding=1, groups=9),
+        layer((14, 14), 9, 9, 5, stride=2, padding=2, groups=9),
+        layer((7, 7), 9, 9, 7, padding=3, groups=9),
+        layer((15, 17), 8, 12, 3, stride=(2, 3), groups=4, transposed=True),
+        layer((300, 20), 2, 2, 3, stride=2, padding=1, groups=2),
         layer((5, 5), 3, 7, 5, stride=4, padding=((2, 7), (-1, 3))),
     ],
     ids=lambda made: f"{made.in_channels}-{made.filters}-{made.kernel}-{made.input_size}",
@@ -128,6 +138,15 @@ def test_the_bias_is_added_per_filter_and_per_position():
     shared, own = integers((20,)), integers((20, 7, 7))
     np.testing.assert_array_equal(run("forward", made, x, w, shared), z + shared[:, None, None])
     np.testing.assert_array_equal(run("forward", made, x, w, own), z + own)
+
+
+@pytest.mark.parametrize("algorithm", [None, *JOINT])
+def test_positions_without_taps_have_the_bias_alone(algorithm):
+    made = layer((6, 7), 4, 4, 1, stride=(2, 3), groups=4, transposed=True)
+    x, w, dz = arrays(made, 2)
+    z, bias = passes(made, x, w, dz)[0], integers((4,))
+    got = run("forward", made, x, w, bias, algorithm=algorithm)
+    np.testing.assert_array_equal(got, z + bias[:, None, None])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from oracle import passes
 from shapes import arrays, layer
 
+from convgrad.kernels import Trial, forget, plan_pass, present, run, tune, tuned, tuning
 from convgrad.kernels import compile as compiler
-from convgrad.kernels import forget, plan_pass, present, run, tune, tuned
-from convgrad.kernels.algorithms import ALGORITHMS
+from convgrad.kernels.algorithms import ALGORITHMS, JOINT
 from convgrad.kernels.emit import INTEGER, Module
 from convgrad.kernels.layers import contractions
 from convgrad.kernels.target import TARGETS, host_target
@@ -80,6 +80,13 @@ def test_every_algorithm_has_a_name_a_sentence_and_its_functions_in_the_text():
             for tile in algorithm.tiles(item, "float32", host_target())[:1]:
                 text = algorithm.text(tile)
                 assert all(f"void @{function}(" in text for function in algorithm.functions)
+    strided = layer((12, 12), 4, 4, 3, stride=2, padding=1, groups=4)
+    for name, algorithm in JOINT.items():
+        assert algorithm.name == name
+        assert algorithm.summary
+        sums = contractions(strided, 2, "input_gradient")
+        text = algorithm.text(algorithm.tiles(sums, "float32", host_target())[0])
+        assert all(f"void @{function}(" in text for function in algorithm.functions)
 
 
 def test_emitted_code_reads_as_the_loop_it_is():
@@ -131,6 +138,34 @@ def test_tuning_keeps_the_fastest_plan_on_disk(tmp_path, monkeypatch):
         assert chosen.plans[0].kernel == trials[0].plan.kernel
         x, w, dz = arrays(made, 2)
         np.testing.assert_array_equal(run("forward", made, x, w), passes(made, x, w, dz)[0])
+    finally:
+        tuned._any_tuned.cache_clear()
+        forget()
+
+
+def test_the_phases_of_a_strided_gradient_are_one_plan_that_clears_nothing():
+    """One pass over the error; the phases without taps are written as zeros."""
+    made = layer((28, 28), 16, 16, 3, stride=2, padding=1, dilation=2, groups=16)
+    program = plan_pass(made, "input_gradient", batch=2, target=TARGETS["avx512"])
+    assert [plan.kernel.algorithm for plan in program.plans] == ["whole"]
+    assert not program.clear
+    assert "dx[n, g, c, 2*qh + 1, 2*qw + 1] = sum(k < 1, uh < 3, uw < 3)" in str(program)
+
+
+def test_a_plan_for_all_phases_is_taken_if_it_was_measured_to_be_faster(monkeypatch, tmp_path):
+    monkeypatch.setenv("CONVGRAD_CACHE_DIR", str(tmp_path / "tuned"))
+    monkeypatch.setattr(compiler, "_LOADED", {})
+    made = layer((12, 12), 4, 4, 3, stride=2, padding=1, groups=4)
+    try:
+        for together, apart, plans in ((1.0, 9.0, 1), (9.0, 1.0, 4)):
+            monkeypatch.setattr(
+                tuning,
+                "measure",
+                lambda plan, *_, two=(together, apart): Trial(plan, two[0 if plan.others else 1]),
+            )
+            tune(made, "input_gradient", most=1)
+            chosen = plan_pass(made, "input_gradient", target=host_target())
+            assert len(chosen.plans) == plans
     finally:
         tuned._any_tuned.cache_clear()
         forget()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convgrad.kernels.address import address
-from convgrad.kernels.algorithms import ALGORITHMS, LEAN
+from convgrad.kernels.algorithms import ALGORITHMS, JOINT, LEAN
 from convgrad.kernels.arena import WORKSPACE
 from convgrad.kernels.compile import load
 from convgrad.kernels.record import ARGUMENTS
@@ -35,7 +35,7 @@ SERIAL_CYCLES = 60_000.0
 
 def kernel_addresses(kernel: Kernel, target: Target) -> dict[str, int]:
     """The compiled functions of a kernel."""
-    algorithm = ALGORITHMS[kernel.algorithm]
+    algorithm = ALGORITHMS.get(kernel.algorithm) or JOINT[kernel.algorithm]
     tile = kernel.tile
     key = (target.name, kernel.algorithm, repr(tile))
     lean = kernel.algorithm in LEAN

@@ -12,7 +12,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, cast
 
 from convgrad.kernels import cache as store
-from convgrad.kernels.algorithms import ALGORITHMS
+from convgrad.kernels.algorithms import ALGORITHMS, JOINT
 from convgrad.kernels.tile import Tile
 
 if TYPE_CHECKING:
@@ -44,8 +44,12 @@ def remember(at: str, plans: Sequence[Plan]) -> None:
 def recall(at: str, sums: tuple[Contraction, ...], target: Target) -> tuple[Plan, ...] | None:
     """The plans of a pass with the kernels that were kept, or None."""
     kernels = _choices(at).get(at)
-    if kernels is None:
+    if not kernels:
         return None
+    name, *tile = kernels[0]
+    if name in JOINT:
+        joint = JOINT[name].plan(sums, Tile(*_tuples(tile)), target)
+        return None if joint is None else (joint,)
     found = [
         ALGORITHMS[name].plan(item, Tile(*_tuples(tile)), target)
         for item, (name, *tile) in zip(sums, kernels, strict=True)

@@ -141,6 +141,12 @@ class Contraction:
         ((name, _),) = self.window.subscripts[2].terms
         return name
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether it reaches every element of the output: a phase of several does not."""
+        written = prod(index.extent for index in self.indices if index.name in self.output.names)
+        return written == prod(self.output.shape)
+
     @cached_property
     def terms(self) -> int:
         """Multiply-adds, absent terms of the padding counted."""

@@ -171,6 +171,19 @@ class Pointer:
             ),
         )
 
+    def chosen(self, inside: Sequence[bool], index: int = 0) -> Value:
+        """Consecutive elements where it is known beforehand which are read; 0 elsewhere."""
+        if all(inside):
+            return self.vector(len(inside), index)
+        return self.masked(len(inside), self.code.mask(inside), index)
+
+    def store_chosen(self, value: Value, inside: Sequence[bool], index: int = 0) -> None:
+        """Write elements where it is known beforehand which are written."""
+        if all(inside):
+            self.store(value, index)
+        else:
+            self.store_masked(value, len(inside), self.code.mask(inside), index)
+
     def prefetch(self, index: Value | int = 0, *, near: bool = False, write: bool = False) -> None:
         """Ask for a cache line that is read soon; an address that does not exist is harmless.
 
@@ -396,13 +409,14 @@ class Code:
         above = self.define(f"<{lanes} x i1>", f"icmp sge {kind} {iota}, {bound(low).text}")
         return below & above
 
+    def mask(self, lanes: Sequence[bool]) -> Value:
+        """A mask that is known beforehand."""
+        text = ", ".join(f"i1 {int(lane)}" for lane in lanes)
+        return Value(self, f"<{len(lanes)} x i1>", f"<{text}>")
+
     def alternate(self, lanes: int) -> Value:
         """The mask of every second lane."""
-        return Value(
-            self,
-            f"<{lanes} x i1>",
-            "<" + ", ".join(f"i1 {1 - lane % 2}" for lane in range(lanes)) + ">",
-        )
+        return self.mask([lane % 2 == 0 for lane in range(lanes)])
 
     def bits(self, low: Value, high: Value) -> Value:
         """The integer whose bits low..high-1 are set, clipped to [0, 64)."""

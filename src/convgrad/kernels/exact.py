@@ -61,7 +61,8 @@ def exact(name: Pass, layer: Convolution, batch: int, number: str, target: Targe
             return None
         for region in found:
             bound = workspace_bound(item, number)
-            plan = choose(region.sum, number, target, bound=bound)
+            # Regions have many sizes, and code for each would take longer than it saves.
+            plan = choose(region.sum, number, target, bound=bound, sized=False)
             if plan is None:
                 return None
             check_workspace(plan.workspace(WORKERS), str(layer))

@@ -77,6 +77,7 @@ class Plan:
         shared: bytes of workspace that all threads share.
         scratch: bytes of workspace of each thread.
         cycles: predicted cycles of one core.
+        others: sums that are computed along with it: the other phases of a gradient.
     """
 
     sum: Contraction
@@ -88,13 +89,17 @@ class Plan:
     shared: int
     scratch: int
     cycles: float
+    others: tuple[Contraction, ...] = ()
 
     def workspace(self, threads: int) -> int:
         """Bytes of workspace with so many threads."""
         return aligned(self.shared) + aligned(self.scratch) * threads
 
     def __str__(self) -> str:
-        lines = [str(self.sum), f"{self.kernel.algorithm}, {self.kernel.tile}"]
+        lines = [
+            *map(str, (self.sum, *self.others)),
+            f"{self.kernel.algorithm}, {self.kernel.tile}",
+        ]
         lines += ["  " * depth + str(loop) for depth, loop in enumerate(self.loops, 1)]
         steps = ", ".join(f"{step.function} x {step.tasks}" for step in self.steps)
         lines.append(f"  parallel loops: {steps}")
@@ -173,6 +178,22 @@ class Algorithm:
     tiles: Callable[[Contraction, str, Target], tuple[Tile, ...]]
     plan: Callable[[Contraction, Tile, Target], Plan | None]
     least: Callable[[Contraction, Tile, Target], float] = _unknown
+
+
+@dataclass(frozen=True)
+class JointAlgorithm:
+    """A way to compute all sums of a pass in one plan: the phases of a strided gradient.
+
+    The attributes are those of `Algorithm`, for several sums. The plan also writes the elements
+    that belong to no sum.
+    """
+
+    name: str
+    summary: str
+    functions: tuple[str, ...]
+    text: Callable[[Tile], str]
+    tiles: Callable[[tuple[Contraction, ...], str, Target], tuple[Tile, ...]]
+    plan: Callable[[tuple[Contraction, ...], Tile, Target], Plan | None]
 
 
 def aligned(size: int) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING
 
 from convgrad.kernels import chosen, tuned
-from convgrad.kernels.algorithms import choose
+from convgrad.kernels.algorithms import JOINT, choose, choose_joint
 from convgrad.kernels.layers import contractions
 from convgrad.kernels.memory import check_workspace, workspace_bound
 from convgrad.kernels.plan import WORKERS, Program
@@ -48,13 +48,15 @@ def plan_pass(
     bound = min((workspace_bound(item, number) for item in sums), default=0)
     clear = _covered(sums) < _elements(layer, name, batch)
     measured: list[Plan | None] = [None] * len(sums)
+    is_measured, join = False, choose_joint
     if algorithm is None:
         measured = [tuned.measured(item, number, target, bound) for item in sums]
+        is_measured = any(measured) or tuned.is_joint_measured(sums, number, target)
+        join = tuned.choose_joint
     at = chosen.key(layer, name, batch, number, target, algorithm, bound, WORKERS)
-    if not any(measured):
-        plans = chosen.recall(at, sums, target)
-        if plans is not None:
-            return Program(plans, clear, bound)
+    plans = None if is_measured else chosen.recall(at, sums, target)
+    if plans is not None:
+        return Program(plans, clear and plans[0].kernel.algorithm not in JOINT, bound)
     program = Program((), clear=True)
     # Plans that fit one by one may be too much together, for they share their memory.
     for allowed in (bound, bound // 2):
@@ -63,14 +65,18 @@ def plan_pass(
             for item, plan in zip(sums, measured, strict=True)
         ]
         plans = tuple(plan for plan in found if plan is not None)
-        if len(plans) < len(sums):
-            return None
-        if not any(measured):
+        missing = len(plans) < len(sums)
+        if not missing and not is_measured:
             plans = together(sums, plans, number, target, allowed)
         program = Program(plans, clear, bound)
+        joint = join(sums, number, target, algorithm, bound, inf if missing else program.cycles)
+        if joint is not None:  # which also writes what belongs to no sum
+            program = Program((joint,), clear=False, bound=bound)
+        elif missing:
+            return None
         if program.workspace(WORKERS) <= bound:
-            if not any(measured):
-                chosen.remember(at, plans)
+            if not is_measured:
+                chosen.remember(at, program.plans)
             return program
     check_workspace(program.workspace(WORKERS), str(layer))
     return program

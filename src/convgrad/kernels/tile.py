@@ -27,6 +27,9 @@ class Tile:
         stretches: the positions of the tile, first and last + 1, that a tap reads inside the
             array, where it does not read them all. Code that leaves absent terms out must know.
         alone: whether a channel has one term, or none: then nothing runs through its terms.
+        phases: of the last two axes, per phase of the output's positions, where the taps read;
+            for tiles that compute all phases of a strided gradient.
+        sizes: of the image and of the output, where code is written for one size of image.
     """
 
     number: str
@@ -38,9 +41,11 @@ class Tile:
     steps: tuple[int, int] = (1, 1)
     stretches: tuple[tuple[int, int], ...] = ()
     alone: bool = False
+    phases: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = ((), ())
+    sizes: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
 
     def __str__(self) -> str:
-        lines = f"{self.lines} lines x " if self.reads[0] else ""
+        lines = f"{self.lines} lines x " if self.reads[0] or self.phases[0] else ""
         return f"{self.rows} rows x {lines}{self.vectors} vectors of {self.lanes} {self.number}"
 
     @property

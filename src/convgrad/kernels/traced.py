@@ -295,7 +295,7 @@ def traced_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
     per_vector = max(adds, loads + 0.5 * adds) * half + 10.0 + tile.lines * tile.rows * 2.0
     cycles = jobs * calls * (vectors * per_vector + 6.0 * tile.rows * down * along + 40.0)
     piece = blocks(jobs, max(min(jobs // 16, int(2e5 / (cycles / jobs)) + 1), 1))
-    taps = [_tap_name(c, a, reduced) for a in range(2)]
+    taps = [tap_name(c, a, reduced) for a in range(2)]
     return Plan(
         sum=c,
         kernel=Kernel("traced", tile),
@@ -339,7 +339,7 @@ def traced_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | 
     )
 
 
-def _tap_name(contraction: Contraction, axis: int, positions: frozenset[str]) -> str:
+def tap_name(contraction: Contraction, axis: int, positions: frozenset[str]) -> str:
     """The tap index of a spatial axis."""
     position = axis_name(contraction, axis, positions)
     names = [name for name, _ in contraction.window.subscripts[3 + axis].terms]

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convgrad.kernels.algorithms import candidates
+from convgrad.kernels.algorithms import candidates, joint_candidates
 from convgrad.kernels.bound import Bound
 from convgrad.kernels.entry import forget
 from convgrad.kernels.layers import contractions
 from convgrad.kernels.memory import workspace_bound
 from convgrad.kernels.plan import WORKERS, Program
 from convgrad.kernels.target import host_target
-from convgrad.kernels.tuned import remember
+from convgrad.kernels.tuned import remember, remember_joint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from convgrad.convolution import Convolution
@@ -55,24 +57,37 @@ def tune(
         number: "float32" or "float64".
         most: how many plans of each sum are measured, those with the best prediction.
 
-    Returns: every trial, the fastest of each sum first; empty where there are no kernels here.
+    Returns: every trial, the fastest of each sum first, then those of plans for all sums at once;
+        empty where there are no kernels here.
     """
     target = host_target()
     if target is None:
         return ()
     trials: list[Trial] = []
-    for item in contractions(layer, batch, name):
-        bound = workspace_bound(item, number)
-        fitting = (p for p in candidates(item, number, target) if p.workspace(WORKERS) <= bound)
-        promising = sorted(fitting, key=lambda plan: plan.cycles)
-        measured = sorted(
-            (measure(plan, item, number, target) for plan in promising[:most]),
-            key=lambda trial: trial.seconds,
-        )
+    sums, apart = contractions(layer, batch, name), 0.0
+    for item in sums:
+        measured = _measured(candidates(item, number, target), item, number, target, most)
         remember(item, number, target, measured[0].plan)
+        apart += measured[0].seconds
         trials += measured
+    if len(sums) > 1:
+        joint = _measured(joint_candidates(sums, number, target), sums[0], number, target, most)
+        faster = joint[0].plan if joint and joint[0].seconds < apart else None
+        remember_joint(sums, number, target, faster)
+        trials += joint
     forget()
     return tuple(trials)
+
+
+def _measured(
+    plans: Iterable[Plan], item: Contraction, number: str, target: Target, most: int
+) -> list[Trial]:
+    """The most promising of the plans that fit, the fastest first."""
+    bound = workspace_bound(item, number)
+    fitting = [plan for plan in plans if plan.workspace(WORKERS) <= bound]
+    promising = sorted(fitting, key=lambda plan: plan.cycles)[:most]
+    every = (measure(plan, item, number, target) for plan in promising)
+    return sorted(every, key=lambda trial: trial.seconds)
 
 
 def measure(plan: Plan, item: Contraction, number: str, target: Target) -> Trial:
