@@ -47,7 +47,6 @@ def test_hostile_code_is_never_right(path, reports):
     assert verdict.verdicts["dx"] in {"wrong", "crashes", "unexplained"}
     assert verdict.verdicts["dw"] in {"wrong", "crashes", "unexplained"}
     assert not verdict.is_right
-    assert reports[path].seconds < 20
 
 
 def test_nothing_is_written_outside(reports):
