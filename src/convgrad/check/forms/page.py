@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from convgrad.check.forms.picture import draw_difference
 from convgrad.check.forms.words import (
     MARKS,
+    counted,
     derived,
     numbers,
     short_paths,
@@ -61,7 +62,7 @@ LEGEND = (
 
 def write_page(reports: Sequence[FileReport]) -> str:
     """The reports as HTML."""
-    counts = ", ".join(f"{n} {escape(word)}" for word, n in summary(reports).items())
+    counts = escape(counted(summary(reports)))
     sections = "\n".join(_file(n, r) for n, r in enumerate(reports))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'

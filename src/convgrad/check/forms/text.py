@@ -5,15 +5,13 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import IO, TYPE_CHECKING
 
+from convgrad.check.forms.table import write_table
 from convgrad.check.forms.words import (
     LABELS,
     MARKS,
     derived,
     drawn,
-    headline,
     numbers,
-    short_paths,
-    summary,
     together,
 )
 from convgrad.check.nest import PASSES
@@ -39,16 +37,28 @@ STYLES = {
 }
 
 
-def write_text(reports: Sequence[FileReport], out: IO[str], *, details: bool = True) -> None:
+def write_text(reports: Sequence[FileReport], out: IO[str]) -> None:
     """Write the reports, and a table where there are several."""
+    for report in reports:
+        write_details(report, out)
+    write_summary(reports, out)
+
+
+def write_details(report: FileReport, out: IO[str]) -> None:
+    """Write all that is known of one file."""
+    _write_file(report, _console(out))
+
+
+def write_summary(reports: Sequence[FileReport], out: IO[str], *, always: bool = False) -> None:
+    """Write a table of all passes, where there are several files or it is all that is shown."""
+    if always or len(reports) > 1:
+        write_table(reports, _console(out))
+
+
+def _console(out: IO[str]) -> Console:
     from rich.console import Console
 
-    console = Console(file=out, highlight=False, markup=False, soft_wrap=True)
-    if details:
-        for report in reports:
-            _write_file(report, console)
-    if len(reports) > 1:
-        _write_table(reports, console)
+    return Console(file=out, highlight=False, markup=False, soft_wrap=True)
 
 
 def _write_file(report: FileReport, console: Console) -> None:
@@ -155,31 +165,3 @@ def _write_array(label: str, text: str, console: Console, style: str = "") -> No
     console.print(f"      {label:<13} {first}", style=style)
     for line in rest:
         console.print(" " * 20 + line, style=style)
-
-
-def _write_table(reports: Sequence[FileReport], console: Console) -> None:
-    from rich.table import Column, Table
-
-    file, name = Column("file", overflow="fold"), Column("pass", overflow="fold")
-    table = Table(file, name, *PASSES, "mistakes", "s", box=None, pad_edge=False)
-    names = short_paths([report.path for report in reports])
-    for shown, report in zip(names, reports, strict=True):
-        if report.error:
-            table.add_row(shown, "–", "", "", "", "", report.error.split("\n")[0], "")
-        for checked in report.passes:
-            verdicts = [MARKS[checked.verdicts.get(p, "not computed")] for p in PASSES]
-            names = ", ".join(dict.fromkeys(m.name for m in checked.mistakes))
-            table.add_row(shown, checked.name, *verdicts, names, f"{report.seconds:.1f}")
-    console.print(table)
-    marks = "  ".join(f"{mark}\xa0{word.replace(' ', chr(160))}" for word, mark in MARKS.items())
-    for line in wrap(marks, WIDTH):
-        console.print(line.replace("\xa0", " "), style="dim")
-    counts = summary(reports)
-    console.print(", ".join(f"{n} {word}" for word, n in counts.items()))
-
-
-def one_line(report: FileReport) -> str:
-    """A file in one line, for progress."""
-    if report.error:
-        return f"{report.path}: {report.error.splitlines()[0]}"
-    return "\n".join(f"{report.path}: {p.name}: {headline(p)}" for p in report.passes)

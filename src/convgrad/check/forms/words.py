@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convgrad.check.mistakes.equations import TWO_AXES, right_equation
-from convgrad.check.nest import PASSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +60,28 @@ def short_paths(paths: Sequence[str]) -> list[str]:
     return ["/".join(p[shared:]) for p in parts]
 
 
+def elided(name: str, names: Sequence[str], width: int) -> str:
+    """A path that is too long for its place: folders in the middle are left out.
+
+    What tells it from the others stays.
+
+    >>> names = ["ada_lovelace/homework/two/conv.py", "grace_hopper/homework/two/conv.py"]
+    >>> elided(names[0], names, 20)
+    'ada_lovelace/…/conv.py'
+    >>> elided(names[0], names, 40)
+    'ada_lovelace/homework/two/conv.py'
+    """
+    parts = name.split("/")
+    others = [other.split("/") for other in names if other != name]
+    if len(name) <= width:
+        return name
+    for head in range(1, len(parts) - 1):
+        start, end = parts[:head], parts[-1]
+        if not any(o[:head] == start and o[-1] == end for o in others):
+            return "/".join([*start, "…", end])
+    return name
+
+
 def numbers(array: Array, limit: int = 40) -> str:
     """An array on a few lines, cut where it is large."""
     import numpy as np
@@ -84,6 +105,12 @@ def summary(reports: Sequence[FileReport]) -> dict[str, int]:
     }
 
 
-def headline(report: PassReport) -> str:
-    """One line for one pass: the verdict of every gradient."""
-    return "  ".join(f"{LABELS[p]} {report.verdicts.get(p, 'not computed')}" for p in PASSES)
+def counted(numbers: dict[str, int]) -> str:
+    """Counts with their words.
+
+    >>> counted({"files": 1, "passes": 2, "right": 2})
+    '1 file, 2 passes, 2 right'
+    """
+    one = {"files": "file", "passes": "pass"}
+    words = [f"{n} {one.get(word, word) if n == 1 else word}" for word, n in numbers.items()]
+    return ", ".join(words)
