@@ -44,7 +44,9 @@ _STYLES = frozenset(
 # A mark over a letter makes another tensor of it: the error with zeros between, the turned kernel.
 _MARKS = {"tilde": "tilde", "widetilde": "tilde", "hat": "hat", "widehat": "hat", "check": "check"}
 # Words below a tensor that say which one it is; letters there are subscripts.
-_QUALIFIERS = frozenset({"pad", "padded", "in", "out", "up", "dil", "dilated", "ext", "full", "rot"})
+_QUALIFIERS = frozenset(
+    {"pad", "padded", "in", "out", "up", "dil", "dilated", "ext", "full", "rot"}
+)
 _ADJOINTS = frozenset({"bar", "overline", "Delta", "nabla"})
 _SIGNS = {
     "δ": "delta", "θ": "theta", "ω": "omega", "∂": "partial", "∑": "sum", "Σ": "sum", "·": "cdot",

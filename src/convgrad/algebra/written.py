@@ -171,7 +171,6 @@ class Written:
         return f"{self.left} = {' + '.join(map(str, self.terms)) or '0'}"
 
 
-
 @dataclass(frozen=True)
 class Origins:
     """Where the counting starts on a page: for every index, and for every axis of every tensor.
