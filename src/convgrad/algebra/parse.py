@@ -281,7 +281,7 @@ class _Reader:
             if not self.takes("*"):
                 return WrittenTerm((), (), coefficient, (), factor)
         sums: tuple[WrittenSum, ...] = ()
-        conditions: tuple[Condition, ...] = ()
+        conditions: tuple[WrittenCondition, ...] = ()
         while self.takes("sum"):
             more, limits = self.under_the_sum()
             sums, conditions = (*sums, *more), (*conditions, *limits)

@@ -117,7 +117,8 @@ def sums_that_repeat(reading: Reading, *, alone: bool = True) -> Finding | None:
     axes = {"forward": "C", "dx": "K", "dw": "N", "db": "N"}[reading.which]
     summed = reading.other if reading.which == "forward" else reading.error
     expected = [axes] if summed and axes in summed.axes else []
-    expected += list(reading.spatial)
+    kept = reading.left.axes if reading.which == "db" else ""
+    expected += [letter for letter in reading.spatial if letter not in kept]
     if len(reading.sums) < len(expected):
         words = {
             "C": "channels",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import product
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -154,7 +155,7 @@ def _forward(text: str) -> Forward:
     term = next((t for t in written.terms if len(t.accesses) == 2), None)
     if term is None:
         raise EquationError("the forward pass has no product", got=str(written))
-    product = replace(written, terms=(term,))
+    alone = replace(written, terms=(term,))
     named = [a for a in term.accesses if WEIGHTS.fullmatch(bare(a.name))]
     input_, weights = sorted(term.accesses, key=lambda a: all(s.plain for s in a.subscripts))
     if len(named) == 1 and input_ in named:
@@ -167,7 +168,7 @@ def _forward(text: str) -> Forward:
         for axis, subscript in enumerate(weights.subscripts)
         if subscript.plain in firsts
     }
-    counted = counted_from(product, origins(product, 0))
+    counted = counted_from(alone, origins(alone, 0))
     moves = moving(counted)
     (put,) = counted.terms
     x, w = (next(a for a in put.accesses if a.name == n.name) for n in (input_, weights))
@@ -208,21 +209,30 @@ def _readings(written: Written, terms: Terms, forward: Forward | None) -> list[P
     bases = _bases(written)
     ways = _operations(parts[0]) if len(parts) == 1 else [None]
     found: list[Products] = []
-    for way in ways:
-        for base in bases:
-            for grouped in (False, True):
-                each = [
-                    _reading(way or part, terms.which, terms.roles, base, forward, grouped=grouped)
-                    for part in parts
-                ]
-                kept = tuple(r for r in each if r is not None)
-                if len(kept) == len(each):
-                    found.append(kept)
+    refused: EquationError | None = None
+    for way, base, grouped in product(ways, bases, (False, True)):
+        try:
+            each = [
+                _reading(way or part, terms.which, terms.roles, base, forward, grouped=grouped)
+                for part in parts
+            ]
+        except EquationError as error:
+            refused = refused or error
+            continue
+        kept = tuple(r for r in each if r is not None)
+        if len(kept) == len(each):
+            found.append(kept)
+    if not found:
+        raise refused or EquationError(
+            "the axes are not those of a layer",
+            got=", ".join(map(str, written.accesses())),
+            expected="samples, groups, channels or filters, and up to three positions",
+        )
     return found
 
 
 def _bases(written: Written) -> list[int]:
-    """The numbers that counting may start at; what is written under a sum over positions decides."""
+    """The numbers that counting may start at: what is written under a sum over positions."""
     firsts = {s.name: s.first.number for t in written.terms for s in t.sums if s.first is not None}
     moves = {n for t in written.terms for n in moving(replace(written, terms=(t,)))}
     positions = {number for name, number in firsts.items() if name in moves} & {0, 1}
@@ -306,7 +316,13 @@ def _bias_axes(error: Any, left: Any) -> tuple[Factor, Factor]:
         raise EquationError(f"the axes of {error} are not those of an error", got=str(error))
     for place, letter in zip(rest, names, strict=True):
         letters[place] = letter
-    axes = "K" * len(left.subscripts)
+    own = dict(zip(error.subscripts, letters, strict=True))
+    axes = "".join(own.get(s, "K") for s in left.subscripts)
+    if len(set(axes)) < len(axes):
+        raise EquationError(
+            f"the axes of {left} are not those of a bias",
+            expected="the filter, and the positions of the output where it has one for each",
+        )
     return Factor("z", error, "".join(letters)), Factor("b", left, axes)
 
 
@@ -323,12 +339,6 @@ def _check(written: Written, text: str, forward: str | None) -> EquationReport:
             notes=written.notes,
         )  # fmt: skip
     ways = _readings(written, terms, given)
-    if not ways:
-        raise EquationError(
-            "the axes are not those of a layer",
-            got=", ".join(map(str, written.accesses())),
-            expected="samples, groups, channels or filters, and up to three positions",
-        )
     judged = [(_judge(products, written, terms, given), products) for products in ways]
     order = sorted(range(len(judged)), key=lambda n: (*_rank(*judged[n], _bases(written)), n))
     return judged[order[0]][0]
@@ -619,7 +629,8 @@ def _conditions(
             correction=f"no factor instead of {wrong}",
             missed=CHAIN.name,
         )
-    shown = holds(products, layers)
+    shown, meanings = holds(products, layers)
+    words |= dict.fromkeys(meanings)
     if shown is False:
         several = "products are missing or added twice" if len(products) > 1 else ""
         return replace(
@@ -650,6 +661,8 @@ def _sizes(reading: Reading) -> Iterator[str]:
         axes |= {"C"}
     if "G" in axes and not {"C", "K"} & axes:
         yield "every channel has a filter of its own (a depthwise layer)"
+    elif reading.which == "db" and set(SPATIAL) & set(reading.left.axes):
+        yield "every output position has a bias of its own (untied)"
     elif "G" not in axes:
         if "C" not in axes:
             yield "one channel"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from convgrad.algebra.affine import Affine
 from convgrad.algebra.conditions import reading_conditions
 from convgrad.algebra.expression import Access, Divides, Equation, Index, Tensor, Term, Within
 from convgrad.algebra.layers import passes
@@ -27,7 +28,6 @@ from convgrad.exact.vectorised import evaluate
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from convgrad.algebra.affine import Affine
     from convgrad.check.equations.reading import Factor, Reading
     from convgrad.exact.arithmetic import Array
 
@@ -36,30 +36,64 @@ Lengths: TypeAlias = dict[tuple[str, str], int]
 SAMPLES, GROUPS, CHANNELS, FILTERS = 2, 2, 2, 3
 INPUT = {"D": 6, "H": 8, "W": 7}
 TAPS = {"D": 2, "H": 3, "W": 2}
+FAR = 12
+THINGS = {
+    "w": "the kernel has {} taps",
+    "z": "the output has {} positions",
+    "x": "the input has {} positions",
+}
 PLAIN = Layer(ONE, ONE, ZERO)
 
 
-def holds(products: Sequence[Reading], layers: Mapping[str, Layer]) -> bool | None:
+def holds(
+    products: Sequence[Reading], layers: Mapping[str, Layer]
+) -> tuple[bool | None, tuple[str, ...]]:
     """Whether the equation gives the gradient of a layer with these strides, on every entry.
 
-    Returns: None where its letters cannot be given values, so that nothing is shown.
+    Returns: the answer, None where its letters cannot be given values, so that nothing is shown;
+        and what letters in the ranges must stand for, where that is not the size of an axis.
     """
     reading = products[0]
     values = {name: v for one in products for name, v in _values(one, layers).items()}
     layer = _layer(reading, layers, values)
     if layer is None:
-        return None
+        return None, ()
     lengths = _lengths(reading, layer)
     if any(_lacks(factor, one, lengths) for one in products for factor in one.factors.values()):
-        return None
+        return None, ()
     terms: list[Equation] = []
+    meanings: list[str] = []
     for one in products:
-        equation = _equation(one, lengths, values)
+        equation = _equation(_bounded(one), lengths, values, meanings)
         if equation is None:
-            return None
+            return None, tuple(meanings)
         terms.append(equation)
     whole = replace(terms[0], terms=tuple(term for e in terms for term in e.terms))
-    return _agree(reading, whole, layer)
+    return _agree(reading, whole, layer), tuple(meanings)
+
+
+def _bounded(reading: Reading) -> Reading:
+    """Sums over indices that are no whole subscript, as sums over all that can matter.
+
+    In w[2*t + 1] the index t may be negative: it is written as t - FAR for t from 0 to 2*FAR.
+    """
+    plain = {s.plain for f in reading.factors.values() for _, s in f.pairs()}
+    open_ = [i.name for i in reading.term.sums if i.first is None and i.name not in plain]
+    if not open_:
+        return reading
+    values = {name: Affine.index(name) - FAR for name in open_}
+    product = tuple(_moved_along(factor, values) for factor in reading.product)
+    sums = tuple(
+        replace(i, first=ZERO, last=Polynomial.of(2 * FAR)) if i.name in open_ else i
+        for i in reading.term.sums
+    )
+    term = replace(reading.term.map(lambda form: form.with_indices(values)), sums=sums)
+    return replace(reading, product=product, term=term)
+
+
+def _moved_along(factor: Factor, values: Mapping[str, Affine]) -> Factor:
+    pairs = factor.pairs()
+    return factor.with_subscripts({letter: s.with_indices(values) for letter, s in pairs})
 
 
 def _lacks(factor: Factor, reading: Reading, lengths: Lengths) -> bool:
@@ -155,17 +189,20 @@ def _lengths(reading: Reading, layer: Convolution) -> Lengths:
     return found
 
 
-def _equation(reading: Reading, lengths: Lengths, values: Sizes) -> Equation | None:
+def _equation(
+    reading: Reading, lengths: Lengths, values: Sizes, meanings: list[str]
+) -> Equation | None:
     """The written equation with a number for every range."""
     factors = reading.product
-    if not all(subscript.plain for _, subscript in reading.left.pairs()):
+    untied = reading.which == "db" and reading.left.axes != "K"
+    if untied or not all(subscript.plain for _, subscript in reading.left.pairs()):
         return None
     extents: Sizes = {}
     for factor in (reading.left, *factors):
         for letter, subscript in factor.pairs():
             if subscript.plain:
                 extents.setdefault(subscript.plain, lengths[factor.role, letter])
-    known = _stated(reading, extents, values, lengths)
+    known = _stated(reading, extents, values, lengths, meanings)
     if any(index.name not in extents for index in reading.term.sums):
         return None
     reads = tuple(Access(_tensor(f, f.role, lengths), f.access.subscripts) for f in factors)
@@ -195,7 +232,9 @@ def _equation(reading: Reading, lengths: Lengths, values: Sizes) -> Equation | N
     return replace(equation, terms=(replace(term, conditions=(*term.conditions, *needed)),))
 
 
-def _stated(reading: Reading, extents: Sizes, values: Sizes, lengths: Lengths) -> Sizes:
+def _stated(
+    reading: Reading, extents: Sizes, values: Sizes, lengths: Lengths, meanings: list[str]
+) -> Sizes:
     """Put the ranges that are written into `extents`; the letters that have values now."""
     stated = {
         index.name: index.last - index.first + 1
@@ -207,7 +246,7 @@ def _stated(reading: Reading, extents: Sizes, values: Sizes, lengths: Lengths) -
         if isinstance(condition, Within):
             known |= _length_of(condition.value, condition.extent, reading, lengths, known)
         elif isinstance(condition, AtLeast):
-            known |= _length_above(condition.value, reading, lengths, known)
+            known |= _length_above(condition.value, reading, lengths, known, meanings)
     for name, size in stated.items():  # T - 1 above the sum over taps says what T is
         letters = size.letters - known.keys()
         if len(letters) == 1 and name in extents:
@@ -215,6 +254,7 @@ def _stated(reading: Reading, extents: Sizes, values: Sizes, lengths: Lengths) -
             rest = (size - letter).number
             if rest is not None:
                 known[letter] = extents[name] - rest
+                meanings += _meaning(size, rest, name, reading)
     for name, size in stated.items():
         number = size.at(known).number
         if number is not None:
@@ -238,7 +278,16 @@ def _length_of(
     return {}
 
 
-def _length_above(value: Affine, reading: Reading, lengths: Lengths, known: Sizes) -> Sizes:
+def _meaning(size: Polynomial, rest: int, name: str, reading: Reading) -> list[str]:
+    """What a letter must be where not itself but size = letter + rest is the length of an axis."""
+    roles = (f.role for f in reading.factors.values() for _, s in f.pairs() if s.plain == name)
+    role = next(roles, "")
+    return [THINGS[role].format(size)] if rest and role in THINGS else []
+
+
+def _length_above(
+    value: Affine, reading: Reading, lengths: Lengths, known: Sizes, meanings: list[str]
+) -> Sizes:
     """T - 1 - (i - o) >= 0: T is the length of the axis that is read at i - o."""
     for factor in reading.product:
         for letter, subscript in factor.pairs():
@@ -249,6 +298,8 @@ def _length_above(value: Affine, reading: Reading, lengths: Lengths, known: Size
             (name,) = names
             rest = (whole.constant - name).number
             if rest is not None:
+                size = whole.constant + 1
+                meanings += [THINGS[factor.role].format(size)] if rest + 1 else []
                 return {name: lengths[factor.role, letter] - 1 - rest}
     return {}
 

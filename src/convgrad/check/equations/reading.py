@@ -184,8 +184,7 @@ def terms_of(written: Written, text: str, known: dict[str, Role]) -> Terms:
     for term in written.terms:
         which = gradient_of([roles[a.name] for a in term.accesses])
         passes.append(None if which == "forward" and not is_forward else which)
-    found = [which for which in passes if which is not None]
-    sort = found[0] if found else None
+    sort: Pass | None = next((found for found in passes if found is not None), None)
     products = [t for t, which in zip(written.terms, passes, strict=True) if which == sort]
     extra = [t for t in written.terms if t not in products]
     lone = all(len(t.accesses) == 1 for t in extra)
@@ -212,6 +211,8 @@ def confused(left: str, which: Pass) -> str:
         return ""
     if BIAS.fullmatch(undone) and which != "db":
         return "the bias gradient is the sum of the error alone: z grows with b at rate 1"
+    if WEIGHTS.fullmatch(undone) and which == "db":
+        return "the input is missing: dw multiplies the error by x"
     if WEIGHTS.fullmatch(undone) and which == "dx":
         return "the weights stand where the input belongs: dw multiplies the error by x"
     return ""
@@ -308,9 +309,8 @@ def split_groups(written: Written) -> tuple[Written, frozenset[str]]:
 
 def common(accesses: Sequence[WrittenAccess], moves: frozenset[str]) -> frozenset[str]:
     """The indices that stand alone in all three tensors and do not move: groups."""
-    each = [{s.plain for s in a.subscripts if s.plain} for a in accesses]
-    shared_by_all = set[str | None].intersection(*map(set, each)) if len(each) == 3 else set()
-    return frozenset(name for name in shared_by_all if name) - moves
+    each = [frozenset(s.plain for s in a.subscripts if s.plain) for a in accesses]
+    return each[0].intersection(*each[1:]) - moves if len(each) == 3 else frozenset[str]()
 
 
 def axes_by_sharing(
