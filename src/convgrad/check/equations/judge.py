@@ -77,6 +77,7 @@ class EquationReport:
         derived: the gradient as the algebra derives it, with stride, padding and dilation.
         missed: the rule of the derivation that a wrong equation departs from.
         notes: what was assumed.
+        transposed: the forward pass is that of a transposed layer.
     """
 
     equation: str
@@ -89,6 +90,7 @@ class EquationReport:
     derived: str = ""
     missed: str = ""
     notes: tuple[str, ...] = ()
+    transposed: bool = False
 
     @property
     def is_right(self) -> bool:
@@ -387,6 +389,7 @@ def _judge(
         "wrong",
         derived=in_words(right_equation(reading.which, transposed=reading.transposed)),
         notes=tuple(notes),
+        transposed=reading.transposed,
     )
     if written.rounded and not all(_divides(r) for r in products):
         return replace(
@@ -398,8 +401,9 @@ def _judge(
             missed=SOLVE.name,
         )
     layers: dict[str, Layer] = {}
+    model = forward or _model(products)
     for one in products:
-        found, solved = _fault(one, forward, alone=not others)
+        found, solved = _fault(one, model, alone=not others)
         if found is not None:
             return _with(report, found, _whole(products, one, found))
         if layers and solved != layers:
@@ -409,6 +413,15 @@ def _judge(
     if faults:
         return _with(report, faults[0], "")
     return _conditions(report, products, written, terms, layers)
+
+
+def _model(products: Products) -> Forward | None:
+    """The layer of the first product that has one, for what the others should be."""
+    if len(products) < 2:
+        return None
+    solved = [_solved(one, None) for one in products]
+    layers = next((layers for layers, fault in solved if fault is None), None)
+    return None if layers is None else Forward({}, "", {}, layers)
 
 
 def _divides(reading: Reading) -> bool:

@@ -88,7 +88,7 @@ def write_equation_lesson(reports: Sequence[EquationReport]) -> str:
 def _of_equation(report: EquationReport) -> Iterator[str]:
     yield f"{report.gradient} is {report.verdict}. This is how it is derived."
     yield ""
-    steps = derivation_of(report.gradient)
+    steps = derivation_of(report.gradient, transposed=report.transposed)
     names = [step.rule.name for step in steps]
     last = names.index(report.missed) if report.missed in names else len(steps) - 1
     for number, step in enumerate(steps[: last + 1]):
@@ -100,7 +100,8 @@ def _of_equation(report: EquationReport) -> Iterator[str]:
     if last < len(steps) - 1:
         yield ""
         yield "    From there the derivation goes on to the result:"
-        yield from _block(drawn(right_equation(report.gradient), WIDTH - 8), 8)
+        right = right_equation(report.gradient, transposed=report.transposed)
+        yield from _block(drawn(right, WIDTH - 8), 8)
 
 
 def _lesson(report: PassReport) -> str:
