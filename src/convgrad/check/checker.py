@@ -42,9 +42,17 @@ def check_file(
         options: limits, and parts of the calling convention that are known.
     Returns: the report; a file that cannot be read is a report with an error, never an exception.
     """
-    options = options or Options()
     started = time.monotonic()
-    path = Path(path)
+    try:
+        return _check(Path(path), name, options or Options(), started)
+    except (MemoryError, RecursionError) as error:
+        text = f"too deeply nested or too large to be read ({type(error).__name__})"
+    except Exception as error:  # noqa: BLE001  (one file must not end the run over all others)
+        text = f"convgrad failed on this file: {type(error).__name__}: {error}\nplease report it"
+    return FileReport(str(path), error=text, seconds=time.monotonic() - started)
+
+
+def _check(path: Path, name: str | None, options: Options, started: float) -> FileReport:
     try:
         source = read_source(path)
         targets = find_targets(source, name, options.wishes.forward, options.wishes.backward)

@@ -264,6 +264,8 @@ class Sandbox:
         if code is not None and code < 0:
             name = signal.Signals(-code).name
             return Failure("Killed", f"the process ended by signal {name}")
+        if code is None:
+            return Failure("Killed", "the code closed the checker's channel")
         return Failure("Killed", f"the process ended with exit code {code}")
 
     def stop(self) -> None:
@@ -278,7 +280,8 @@ class Sandbox:
             self._channel.close()
             self._channel = None
         if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            with contextlib.suppress(RecursionError):  # folders in folders, a thousand deep
+                shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = ""
 
 
