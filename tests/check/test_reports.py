@@ -63,6 +63,7 @@ MISTAKE = {
         "term",
         "detail",
         "line",
+        "code",
         "computes",
         "right",
     ],
@@ -72,7 +73,7 @@ MISTAKE = {
         "line": {"type": ["integer", "null"]},
         **{
             name: {"type": "string"}
-            for name in ("sentence", "remedy", "term", "detail", "computes", "right")
+            for name in ("sentence", "remedy", "term", "detail", "code", "computes", "right")
         },
     },
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,4 +67,14 @@ def _check(path: Path, name: str | None, options: Options, started: float) -> Fi
         if name is None:
             twice = [judge_double(f, source, sandbox) for f in find_double(source)]
             reports += [report for report in twice if report is not None]
-    return FileReport(str(path), tuple(reports), seconds=time.monotonic() - started)
+    shown = tuple(_with_code(report, source.text.split("\n")) for report in reports)
+    return FileReport(str(path), shown, seconds=time.monotonic() - started)
+
+
+def _with_code(report: PassReport, lines: list[str]) -> PassReport:
+    """The report with the lines of code that its mistakes name."""
+    mistakes = tuple(
+        replace(m, code=lines[m.line - 1].strip()) if m.line and m.line <= len(lines) else m
+        for m in report.mistakes
+    )
+    return replace(report, mistakes=mistakes)

@@ -405,7 +405,7 @@ def _judge(
     for one in products:
         found, solved = _fault(one, model, alone=not others)
         if found is not None:
-            return _with(report, found, _whole(products, one, found))
+            return _with(report, found, _whole(products, one, found, terms))
         if layers and solved != layers:
             return _with(report, Finding("the products belong to layers that differ"), "")
         layers = solved
@@ -443,13 +443,14 @@ def _fault(
     return found or turn or sums_that_repeat(reading, alone=alone), layers
 
 
-def _whole(products: Products, wrong: Reading, found: Finding) -> str:
-    """The corrected equation with the products that are right."""
-    if len(products) == 1 or not found.corrected:
-        return found.corrected
+def _whole(products: Products, wrong: Reading, found: Finding, terms: Terms) -> str:
+    """The corrected equation with what is right in it."""
+    if not found.corrected:
+        return ""
     each = [found.corrected if r is wrong else r.written_with({}) for r in products]
     left, _, first = each[0].partition(" = ")
-    return " + ".join([f"{left} = {first}", *(text.partition(" = ")[2] for text in each[1:])])
+    others = [text.partition(" = ")[2] for text in each[1:]]
+    return " + ".join([f"{left} = {first}", *others, *map(str, terms.extra)])
 
 
 def _fault_of_extra(term: WrittenTerm, reading: Reading) -> Finding | None:

@@ -9,7 +9,9 @@ from convgrad.check.forms.table import write_table
 from convgrad.check.forms.words import (
     LABELS,
     MARKS,
+    by_verdict,
     derived,
+    difference,
     drawn,
     numbers,
     together,
@@ -76,9 +78,11 @@ def _write_pass(report: PassReport, console: Console) -> None:
         console.print(f"    {MARKS[verdict]} {LABELS[which]:<8}{verdict}", style=STYLES[verdict])
     _write_features(report, console)
     for same in together(report.mistakes):
-        _write_mistake(same, console)
+        _write_mistake(same, report, console)
+    said = {m.gradient for m in report.mistakes if m.computed is not None}
     for which in _wrong(report):
-        _write_equation(f"right for {which}", derived(report, which), console, style="green")
+        if which not in said and not _only_crashes(report):
+            _write_equation(f"right for {which}", derived(report, which), console, style="green")
     if any(v == "unexplained" for v in report.verdicts.values()):
         console.print("\n    No known mistake, and no pair of them, gives these numbers.")
     if report.failure and not report.is_right:
@@ -92,11 +96,18 @@ def _write_pass(report: PassReport, console: Console) -> None:
         for line in rest:
             console.print(" " * 20 + line, style="dim")
     for note in report.notes:
+        if report.failure and report.failure in note:
+            continue  # it has been said
         _write_words(f"note: {note}", console, "dim")
     console.print()
 
 
-def _write_mistake(same: Sequence[FoundMistake], console: Console) -> None:
+def _only_crashes(report: PassReport) -> bool:
+    """Whether no number came back, so that no equation says what is computed."""
+    return all(v in {"crashes", "not computed", "right"} for v in report.verdicts.values())
+
+
+def _write_mistake(same: Sequence[FoundMistake], report: PassReport, console: Console) -> None:
     """One mistake, in all the gradients in which it was found."""
     mistake = same[0]
     gradients = ", ".join(dict.fromkeys(m.gradient for m in same))
@@ -105,14 +116,18 @@ def _write_mistake(same: Sequence[FoundMistake], console: Console) -> None:
     where = f" ({places})" if places else ""
     detail = f" [{details}]" if details else ""
     console.print(f"\n    {gradients}: {mistake.name}{detail}{where}", style="bold red")
+    for code in dict.fromkeys(m.code for m in same if m.code):
+        _write_words(f"> {code}", console, "bold")
     _write_words(mistake.sentence, console)
     _write_words(f"mend: {mistake.remedy}", console, style="green")
     if mistake.term:
         console.print(f"      term of the equation: {mistake.term}")
-    for one in same:
-        equation = one.computed
+    wrong = {m.gradient: m.computed for m in same}
+    for which in PASSES:
+        equation = wrong.get(which)
         if equation is not None:
-            _write_equation(f"for {one.gradient} the code computes", equation, console)
+            _write_equation(f"for {which} the code computes", equation, console)
+            _write_equation(f"right for {which}", derived(report, which), console, style="green")
 
 
 def _write_words(text: str, console: Console, style: str = "", indent: int = 6) -> None:
@@ -132,16 +147,14 @@ def _wrong(report: PassReport) -> list[Pass]:
 
 
 def _write_features(report: PassReport, console: Console) -> None:
-    bad = {
-        feature: passes for feature, passes in report.features.items() if BAD & set(passes.values())
-    }
-    if not bad or len(bad) == len(report.features):
+    bad = by_verdict(report)
+    failing = {feature for _, features in bad for feature in features}
+    if not failing or len(failing) == len(report.features):
         return
     console.print("    fails with", style="dim")
-    for feature, passes in bad.items():
-        words = ", ".join(f"{p} {v}" for p, v in passes.items() if v in BAD)
-        console.print(f"      {feature:<29}{words}", style="dim")
-    good = [f for f in report.features if f not in bad]
+    for words, features in bad:
+        _write_words(f"{words}: {', '.join(features)}", console, "dim")
+    good = [f for f in report.features if f not in failing]
     _write_words(f"right with {', '.join(good)}", console, "dim", indent=4)
 
 
@@ -150,12 +163,10 @@ def _write_counterexample(example: Counterexample, console: Console) -> None:
     needed = {"forward": "xwb", "dx": ("w", "dz"), "dw": ("x", "dz"), "db": ("dz",)}
     for name in needed[example.gradient]:
         _write_array(f"{name} =", numbers(example.arrays[name]), console)
-    _write_array(f"{example.gradient} should be", numbers(example.expected), console)
-    if example.actual is None:
-        console.print(f"      but the code ends with {example.failure}", style="red")
-    elif example.actual.shape != example.expected.shape:
-        shapes = f"{example.actual.shape}, not {example.expected.shape}"
-        console.print(f"      but its shape is {shapes}", style="red")
+    label = "z" if example.gradient == "forward" else example.gradient
+    _write_array(f"{label} should be", numbers(example.expected), console)
+    if example.actual is None or example.actual.shape != example.expected.shape:
+        _write_words(difference(example), console, "red")
     else:
         _write_array("but is", numbers(example.actual), console, style="red")
 
