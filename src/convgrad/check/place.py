@@ -89,7 +89,7 @@ TYPICAL: dict[str, tuple[Look, ...]] = {
             "*" not in s.text and "::" not in s.text and bool(_SLICE.search(s.text))
             and (s.into_a_part or bool(s.loops))
         ),
-        _finds(r"^\w+(, \w+)* = \w+(, \w+)*$"),
+        lambda s: bool(s.loops) and re.match(r"\w+(, \w+)* = \w+(, \w+)*$", s.text) is not None,
     ),
     "loops-over-input": (
         lambda s: s.spatial, _finds(r"^\w+(, \w+)+ = .*(in|inp|input|x)\w*\.shape"),
