@@ -93,7 +93,7 @@ def test_every_equation_of_any_layer_is_read_back_from_its_text(layer, symbolic)
         ("z[i] = x[1/i]", 12, "a size greater than 0: an index cannot divide"),
         ("z[i] = x[i] # y", 13, "a name, a number or one of [ ] ( ) + - * / % ,"),
         ("z[i] = sum(t) x[i+t] w[t]", 22, "an operator (* + -), `for`, `with` or the end"),
-        ("z[i] = sum(t if 1 <= t) x[t]", 17, "a range with both ends, such as 0 <= i - t < I"),
+        ("z[i] = sum(t if 1 t) x[t]", 20, "<= or % or =="),
         ("z[i] = x[i+t] * w[t]", 17, "a sum over t, or t on the left side"),
         ("z[i] = 1/0 * x[i]", 10, "a number greater than 0"),
         ("", 1, "a tensor, a number or sum(...)"),

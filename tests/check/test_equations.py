@@ -13,7 +13,7 @@ from convgrad.notation.compose import compose
 from convgrad.notation.conventions import CONVENTIONS
 from convgrad.notation.latex import latex
 
-from .published import PUBLISHED, SECOND, UNDER
+from .published import PUBLISHED, RIGHT, SECOND, THIRD, UNDER, WRONG
 
 SEED_FORWARD = (
     r"z^l_{i,j,k} = \sum_{c} \sum_{m} \sum_{n} x^{l - 1}_{i + m - 1,j + n - 1,c}"
@@ -145,7 +145,7 @@ def test_the_report_is_plain_data():
     assert check_equation("db[k] = sum(n,o) dz[n,k,o]").as_json()["version"] == 1
 
 
-@pytest.mark.parametrize("case", [*PUBLISHED, *SECOND], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*PUBLISHED, *SECOND, *THIRD], ids=lambda case: case.name)
 def test_published_equations_are_judged_with_the_reason(case):
     report = check_equation(case.text, case.forward)
     assert (report.gradient, report.verdict) == (case.gradient, case.verdict)
@@ -154,7 +154,7 @@ def test_published_equations_are_judged_with_the_reason(case):
 
 
 def test_a_wrong_equation_comes_back_whole_and_right():
-    for case in (*PUBLISHED, *SECOND):
+    for case in (*PUBLISHED, *SECOND, *THIRD):
         report = check_equation(case.text, case.forward)
         if report.corrected:
             assert check_equation(report.corrected, case.forward).is_right, case.name
@@ -231,6 +231,113 @@ def test_other_mistakes_have_their_reason(text, reason):
     assert reason in report.reason
 
 
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("dx[n,c,s*h-i+p,s*w+j-p] += dz[n,k,h,w] * w[k,c,i,j]", WRONG),
+        (
+            r"dx_i = \sum_{o=\lceil (i-K+2)/s \rceil}^{\lfloor i/s \rfloor} \delta_o w_{i - s o}",
+            UNDER,
+        ),
+        (
+            r"dx_i = \sum_{o=\lfloor (i-K+1)/s \rfloor}^{\lfloor i/s \rfloor} \delta_o w_{i - s o}",
+            UNDER,
+        ),
+        (
+            r"dx_i = \sum_{o=\lceil (i-K+1)/s \rceil}^{\lceil i/s \rceil} \delta_o w_{i - s o}",
+            UNDER,
+        ),
+        (
+            r"dx_i = \sum_{o=\lceil (i-K+1)/s \rceil}^{\lfloor (i-1)/s \rfloor} \delta_o w_{i-so}",
+            WRONG,
+        ),
+        (r"dx_i = \sum_t [(i + p - t) \bmod s = 1] \delta_{(i+p-t)/s} w_t", WRONG),
+        (r"dx_i = \sum_t [(i + p - t) \bmod s = 0] \delta_{\lfloor (i+p-t)/s \rfloor} w_t", UNDER),
+        (r"dx_{c,i} = \sum_{c'} \sum_t \delta_{c',i-t} w_{c',t}", WRONG),
+        (r"dw_{c,t} = \sum_{n,o} \delta_{n,c,o} x_{n,c,s o+t}", UNDER),
+        (r"dw_{c,t} = \sum_{n,o} \delta_{n,c,o} x_{n,c,s o-t}", WRONG),
+        ("z[n,k,o] = sum(c,t) x[n,c,s*o+d*t-p] * w[k,c,t] + b[k]", RIGHT),
+        ("z[n,k,o] = sum(c,t) x[n,c,s*o+d*t-p] * w[k,c,t] + b[n]", WRONG),
+        ("z[n,k,o] = sum(c,t) x[n,c,s*o-t] * w[k,c,t] + b[k]", WRONG),
+        ("z[n,k,o] = sum(t) x[n,c,s*o+t] * w[k,c,t] + b[k]", WRONG),
+        ("z[n,k,o] = b[k] + sum(c,t) x[n,c,o+t] * w[k,c,t]", UNDER),
+        (r"dx_i = \sum_{t} \delta_{2t} w_{i-2t} + \sum_t \delta_{t} w_{i-t}", WRONG),
+        (r"dx_i = \sum_{t} \delta_{2t} w_{i-2t} + \sum_t \delta_{2t} w_{i-2t}", WRONG),
+        (r"dx_i = \sum_{t} \delta_{i-2t} w_{2t} + \sum_t \delta_{i-2t-1} w_{2t+1}", UNDER),
+        (r"dx_i = \sum_{a \ge 1} \delta_{i-a} w_a", WRONG),
+        (r"dx_i = \sum_{a > 0} \delta_{i-a} w_a", WRONG),
+        (r"dx_i = \sum_{a < T} \delta_{i-a} w_a", UNDER),
+        (r"dx_i = \sum_{0 \le a < T} \delta_{i-a} w_a", UNDER),
+        (r"dx_i = \sum_{0 \le a \le T-1} \delta_{i-a} w_a", UNDER),
+        (r"dx_i = \sum_{0 < a \le T-1} \delta_{i-a} w_a", WRONG),
+        (r"dx_i = \sum_{0 \le a < T-1} \delta_{i-a} w_a", UNDER),
+        (r"dx_m = \sum_{m - a < K-1} \delta_{a} w_{m-a}", UNDER),
+        (r"dx_m = \sum_{a \le m} \delta_{a} w_{m-a}", UNDER),
+        (r"dx_m = \sum_{a < m} \delta_{a} w_{m-a}", WRONG),
+        (r"dw_{k,c,t} = \sum_{n,o} \delta_{n,k,o} x_{n,c,o+t} + \lambda w_{k,c,t}", UNDER),
+        (r"w_{k,c,t} = \sum_{n,o} \delta_{n,k,o} x_{n,c,o+t}", UNDER),
+        (
+            r"\frac{\partial L}{\partial x_{ij}} = \sum_{m}\sum_{n} \delta_{i+m,j+n} \tilde w_{mn}",
+            UNDER,
+        ),
+        (r"dx_{n,g,c,i} = \sum_{k,t} \delta_{n,g,k,i-t} w_{g,k,c,t}", UNDER),
+        ("dx[i] = sum(t) dz[(i-t)//s] * w[t]", WRONG),
+        ("dx[i] = sum(t) [(i-t) % s == 0] * dz[(i-t)//s] * w[t]", UNDER),
+        ("dx[i] = sum(o=ceil((i-K+1)/s)..floor(i/s)) dz[o] * w[i-s*o]", UNDER),
+        (r"dx_{i} = \sum_{k=1}^{K}\sum_{t} \delta_{k,i-t} w_{k,t}", UNDER),
+    ],
+)
+def test_one_change_makes_a_right_equation_wrong(text, verdict):
+    assert check_equation(text).verdict == verdict
+
+
+TRANSPOSED = r"y_{k,i} = \sum_c \sum_o x_{c,o} w_{c,k,i - s o}"
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (r"\frac{\partial L}{\partial w_{c,k,t}} = \sum_o x_{c,o} \delta_{k, s o + t}", UNDER),
+        (
+            r"\frac{\partial L}{\partial x_{c,o}} = \sum_k \sum_t \delta_{k, s o - t} w_{c,k,t}",
+            WRONG,
+        ),
+        (
+            r"\frac{\partial L}{\partial x_{c,o}} = \sum_k \sum_t \delta_{k, (o-t)/s} w_{c,k,t}",
+            WRONG,
+        ),
+    ],
+)
+def test_gradients_of_a_transposed_layer_need_its_forward_pass(text, verdict):
+    report = check_equation(text, TRANSPOSED)
+    assert report.verdict == verdict
+    assert "s·i + d·t" in report.derived or report.gradient == "dw"
+
+
+def test_a_limit_says_what_its_letter_must_be():
+    report = check_equation(r"dx_i = \sum_{0 \le a < T-1} \delta_{i-a} w_a")
+    assert "the kernel has T - 1 taps" in report.conditions
+
+
+def test_a_forward_pass_is_judged_too():
+    report = check_equation("z[n,k,o] = b[n] + sum(c,t) x[n,c,o+t] * w[k,c,t]")
+    assert (report.gradient, report.verdict) == ("forward", "wrong")
+    assert report.correction == "b[k] instead of b[n]"
+
+
+def test_a_penalty_on_the_weights_belongs_to_the_loss():
+    report = check_equation("dw[k,c,t] = sum(n,o) dz[n,k,o] * x[n,c,o+t] + lambda * w[k,c,t]")
+    assert report.is_right
+    assert any("penalty on the weights" in condition for condition in report.conditions)
+
+
+def test_a_sum_of_products_is_corrected_whole():
+    report = check_equation("dx[i] = sum(t) dz[i-2*t] * w[2*t] + sum(t) dz[i+2*t+1] * w[2*t+1]")
+    assert report.verdict == "wrong"
+    assert report.corrected.startswith("dx[i] = sum(t) dz[i-2*t] * w[2*t] + sum(t) ")
+    assert check_equation(report.corrected).is_right
+
+
 PIECES = [
     "\\",
     "{",
@@ -253,7 +360,7 @@ PIECES = [
 
 
 @given(
-    st.sampled_from([case.text for case in (*PUBLISHED, *SECOND)]),
+    st.sampled_from([case.text for case in (*PUBLISHED, *SECOND, *THIRD)]),
     st.lists(
         st.tuples(st.floats(0, 1), st.integers(0, 4), st.sampled_from(["", *PIECES])),
         min_size=1,

@@ -173,3 +173,41 @@ def test_a_transposed_layer_is_reported_with_its_own_equation():
     (mistake,) = report.mistakes
     assert mistake.right == "dx[n,c,i] = Σ(k,t: 0 ≤ s·i + d·t − p < O) dz[n,k,s·i+d·t-p] · w[c,k,t]"
     assert not mistake.computes  # the rewritings are those of the ordinary layer
+
+
+def test_a_layer_that_is_given_its_weights_need_not_have_a_bias(tmp_path):
+    path = tmp_path / "layer.py"
+    path.write_text(GIVEN_WEIGHTS)
+    (report,) = check_file(path).passes
+    assert report.mistakes == ()
+    assert (report.verdicts["forward"], report.verdicts["dx"]) == ("right", "right")
+    assert report.verdicts["db"] == "not computed"
+
+
+GIVEN_WEIGHTS = """
+import numpy as np
+
+
+class Conv:
+    def __init__(self, w):
+        self.w = w
+
+    def forward(self, x):
+        self.x = x
+        h, v = self.w.shape
+        out = np.zeros((x.shape[0] - h + 1, x.shape[1] - v + 1))
+        for i in range(out.shape[0]):
+            for j in range(out.shape[1]):
+                out[i, j] = (x[i : i + h, j : j + v] * self.w).sum()
+        return out
+
+    def backward(self, delta):
+        h, v = self.w.shape
+        self.dw = np.zeros_like(self.w)
+        dx = np.zeros_like(self.x)
+        for i in range(delta.shape[0]):
+            for j in range(delta.shape[1]):
+                self.dw += self.x[i : i + h, j : j + v] * delta[i, j]
+                dx[i : i + h, j : j + v] += self.w * delta[i, j]
+        return dx
+"""

@@ -19,10 +19,11 @@ from convgrad.check.forms.junit import write_junit
 from convgrad.check.forms.lesson import MISSED, missed, write_lesson
 from convgrad.check.forms.page import write_page
 from convgrad.check.forms.picture import draw_difference
-from convgrad.check.forms.text import write_text
+from convgrad.check.forms.text import write_summary, write_text
+from convgrad.check.forms.words import difference, numbers
 from convgrad.check.mistakes.equations import CHANGES
 from convgrad.check.mistakes.table import BY_NAME
-from convgrad.check.report import Counterexample
+from convgrad.check.report import Counterexample, FileReport, PassReport
 from convgrad.cli import check
 from convgrad.testing import assert_conv_backward
 
@@ -63,6 +64,7 @@ MISTAKE = {
         "term",
         "detail",
         "line",
+        "code",
         "computes",
         "right",
     ],
@@ -72,7 +74,7 @@ MISTAKE = {
         "line": {"type": ["integer", "null"]},
         **{
             name: {"type": "string"}
-            for name in ("sentence", "remedy", "term", "detail", "computes", "right")
+            for name in ("sentence", "remedy", "term", "detail", "code", "computes", "right")
         },
     },
 }
@@ -391,3 +393,72 @@ def test_writing_into_an_argument_fails():
 
     with pytest.raises(AssertionError, match="writes into dz"):
         assert_conv_backward(backward, LAYER)
+
+
+NAMES = [
+    f"work/lovelace_ada_{number}_assignsubmission_file/exercise/code/convolution_layers.py"
+    for number in (1234567, 7654321)
+]
+
+
+def passed(path, *, name="ConvolutionLayer", verdict="right"):
+    verdicts = dict.fromkeys(("forward", "dx", "dw", "db"), verdict)
+    return FileReport(path, (PassReport(name, verdicts),), seconds=1.0)
+
+
+def test_the_table_cuts_nothing_that_tells_files_apart():
+    reports = [*map(passed, NAMES), FileReport("work/a.py", error="no Python: " + "x " * 60)]
+    out = io.StringIO()
+    write_summary(reports, out)
+    text = out.getvalue()
+    joined = "".join(text.split())
+    for name in NAMES:
+        assert name.split("/")[1] in joined
+    assert joined.count("ConvolutionLayer") == 2
+    assert joined.count("x") >= 60
+    assert max(map(len, text.splitlines())) <= 80
+    assert "3 files, 2 passes, 2 right" in text
+
+
+def test_after_an_interruption_what_was_checked_is_written(monkeypatch, capsys):
+    def checked(path, *_):
+        if path.name == "second.py":
+            raise KeyboardInterrupt
+        return passed(str(path))
+
+    monkeypatch.setattr("convgrad.check.checker.check_file", checked)
+    assert run("first.py", "second.py", "third.py") == 130
+    written = capsys.readouterr()
+    assert "ConvolutionLayer" in written.out
+    assert written.err == "interrupted: 1 of 3 files checked\n"
+
+
+def test_the_progress_is_one_line_on_a_terminal_and_nothing_elsewhere(monkeypatch, capsys):
+    monkeypatch.setattr("convgrad.check.checker.check_file", lambda path, *_: passed(str(path)))
+    run(*NAMES, "--brief")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    run(*NAMES, "--brief")
+    shown = capsys.readouterr().err.replace("\x1b[K", "").split("\r")
+    assert max(map(len, shown)) < 40
+    assert any(line.startswith("2/2 …") for line in shown)
+    assert shown[-1] == ""
+
+
+def test_the_page_lists_the_files_that_could_not_be_read():
+    page = write_page([passed("a.py"), FileReport("b.py", error="no Python\n  line 3")])
+    assert "b.py</a>" in page
+    assert "no Python\n  line 3" in page
+    assert "NoneType" not in page
+
+
+def test_a_result_of_another_shape_is_said_by_its_shape():
+    example = Counterexample("dx", "", {}, np.zeros((1, 1, 2, 2)), np.zeros((1, 1, 0, 0)))
+    assert difference(example) == "but its shape is (1, 1, 0, 0), not (1, 1, 2, 2)"
+    failed = Counterexample("dx", "", {}, np.zeros((1, 1, 2, 2)), None, "KeyError: 1")
+    assert difference(failed) == "but the code ends with KeyError: 1"
+
+
+def test_no_zero_has_a_sign():
+    assert numbers(np.array([-0.0, 1.0])) == "[0., 1.]"

@@ -129,7 +129,7 @@ def test_a_bound_within_which_there_is_no_plan_is_said_with_the_sizes():
 @pytest.mark.parametrize("bad", [-1, 1.5, True, "1"])
 @pytest.mark.parametrize("setting", [set_workspace_bound, set_idle_bound])
 def test_a_bound_is_a_number_of_bytes(setting, bad):
-    with pytest.raises(ConvgradError, match="not a number of bytes"):
+    with pytest.raises(ConvgradError, match=r"size=.*: a bound is a whole number of bytes"):
         setting(bad)
 
 

@@ -8,7 +8,13 @@ from convgrad.algebra.affine import Affine
 from convgrad.algebra.conditions import reading_conditions
 from convgrad.algebra.expression import Access, Equation, Index, Tensor, Term
 from convgrad.algebra.polynomial import ONE, Polynomial
-from convgrad.algebra.written import Written, WrittenAccess, counted_from, origins
+from convgrad.algebra.written import (
+    Written,
+    WrittenAccess,
+    counted_from,
+    origins,
+    with_both_ends,
+)
 from convgrad.errors import EquationError, ParseError
 
 if TYPE_CHECKING:
@@ -65,11 +71,18 @@ def assemble(written: Written, text: str, *, zero_outside: bool, first: int) -> 
     for part in counted.terms:
         sums = tuple(Index(index.name, extent(index.name)) for index in part.sums)
         factors = tuple(finished(access) for access in part.accesses)
-        term = Term(sums, factors, part.conditions, part.coefficient)
         known = {index.name: index.extent for index in (*indices, *sums)}
+        conditions = with_both_ends(part.conditions, known)
+        if conditions is None:
+            raise EquationError(
+                "a range has one end, and which is its other one depends on a sign",
+                got=", ".join(map(str, part.conditions)),
+                expected="a range with both ends, such as 0 <= i - t < I",
+            )
+        term = Term(sums, factors, conditions, part.coefficient)
         if zero_outside and not term.free - free.keys():
             needed = reading_conditions(term, known)
-            conditions = tuple(dict.fromkeys((*part.conditions, *needed)))
+            conditions = tuple(dict.fromkeys((*conditions, *needed)))
             term = Term(sums, factors, conditions, part.coefficient)
         terms.append(term)
     return Equation(target, indices, tuple(terms))

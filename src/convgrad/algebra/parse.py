@@ -2,12 +2,16 @@
 
     equation  = access "=" term {("+" | "-") term} ["for" ranges] ["with" shapes]
     term      = [number "*"] ["sum" "(" sums ["if" conditions] ")"] product
-    product   = (number | access) {"*" (number | access)}
+    product   = (number | access | "[" condition "]") {"*" ...}
     access    = name ["[" affine {"," affine} "]"]  |  "rot180" "(" access ")"
-    sums      = name ["=" size ".." size] {"," ...}
+    sums      = name ["=" limit ".." limit] {"," ...}
+    limit     = affine  |  ("floor" | "ceil") "(" affine ")"
     condition = affine ("==" | "<=" | "<" | ">=" | ">") affine {...}  |  affine "%" size "==" affine
     ranges    = name "<" size {"," name "<" size}
     shapes    = name "[" size {"," size} "]" {"," ...}
+
+A bracket is Iverson's: a product counts where the condition in it holds. A sum under which only a
+condition stands runs over the indices in it that the left side lacks.
 
 An index without a range runs over the axis that it is the whole subscript of, or over a size named
 by its capital letter. `with` states shapes that the ranges do not tell. LaTeX is turned into the
@@ -16,6 +20,7 @@ same tokens by `tex`, so both are read by the one grammar here.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -23,17 +28,22 @@ from typing import TYPE_CHECKING, NoReturn
 
 from convgrad.algebra.affine import Affine
 from convgrad.algebra.assemble import assemble
-from convgrad.algebra.expression import Condition, Divides, Within, Zero
+from convgrad.algebra.expression import Divides, Within, Zero
 from convgrad.algebra.polynomial import ONE, Polynomial
 from convgrad.algebra.tex import is_tex, tex_equations
 from convgrad.algebra.tokens import COMPARISONS, WORDS, Token, tokens
-from convgrad.algebra.written import Written, WrittenAccess, WrittenSum, WrittenTerm
+from convgrad.algebra.written import AtLeast, Written, WrittenAccess, WrittenSum, WrittenTerm
 from convgrad.errors import EquationError, ParseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convgrad.algebra.expression import Equation
+    from convgrad.algebra.written import WrittenCondition
+
+
+# Letters that stand for strides, paddings, dilations and numbers of things.
+SIZE = re.compile(r"[A-Z]\w*'*|s(tride)?\w{0,2}|p(ad|adding)?\w{0,2}|dil(ation)?")
 
 
 def parse(text: str, *, zero_outside: bool = True, first: int = 0) -> Equation:
@@ -96,9 +106,7 @@ def read_all(text: str) -> tuple[Written, ...]:
     found: list[Written] = []
     for part in tex_equations(text):
         written = _Reader(text, list(part.tokens)).equation()
-        found.append(
-            replace(written, notes=part.notes, operation=part.operation, rounded=part.rounded)
-        )
+        found.append(replace(written, notes=part.notes, operation=part.operation))
     return tuple(found)
 
 
@@ -111,6 +119,7 @@ class _Reader:
     place: int = 0
     bound: set[str] = field(default_factory=set[str])
     """The indices in scope: every other name in a subscript is a size."""
+    rounded: bool = False
 
     # --- the stream of tokens ---
 
@@ -146,6 +155,9 @@ class _Reader:
     def equation(self) -> Written:
         self.scan_bound_names()
         left = self.access()
+        ties: tuple[WrittenCondition, ...] = ()
+        if self.sees("+="):
+            left, ties = self.scattered(left)
         self.need("+=" if self.sees("+=") else "=", expected="=")
         terms = [] if self.sees("0") and self.alone() else [self.term(Fraction(1))]
         if not terms:
@@ -154,6 +166,8 @@ class _Reader:
             sign = Fraction(1 if self.takes("+") else -1)
             self.place += sign < 0
             terms.append(self.term(sign))
+        if ties:
+            terms = [replace(t, conditions=(*t.conditions, *ties)) for t in terms]
         extents = self.ranges() if self.takes("for") else {}
         shapes = self.shapes() if self.takes("with") else {}
         if self.now.kind != "end":
@@ -162,9 +176,25 @@ class _Reader:
             left,
             tuple(terms),
             frozenset(self.bound),
+            rounded=self.rounded,
             extents=tuple(extents.items()),
             shapes=tuple(shapes.items()),
         )
+
+    def scattered(self, left: WrittenAccess) -> tuple[WrittenAccess, tuple[WrittenCondition, ...]]:
+        """`dx[s*o + t] += ...` adds to position i where i = s*o + t, summed over o and t."""
+        names = (f"{letter}'" for letter in "ijlmuv" if f"{letter}'" not in self.bound)
+        subscripts: list[Affine] = []
+        ties: list[WrittenCondition] = []
+        for subscript in left.subscripts:
+            if len(subscript.terms) < 2:
+                subscripts.append(subscript)
+                continue
+            place = Affine.index(next(names))
+            self.bound |= place.indices
+            ties.append(Zero((subscript - place).numerator))
+            subscripts.append(place)
+        return replace(left, subscripts=tuple(subscripts)), tuple(ties)
 
     def alone(self) -> bool:
         """Whether the token after this one ends the sum."""
@@ -173,15 +203,53 @@ class _Reader:
 
     def scan_bound_names(self) -> None:
         """Find the indices first: free ones on the left side, summed ones after `sum(`."""
-        before_equals = True
+        self.bound |= set(self._names_on_the_left())
         for place, token in enumerate(self.tokens[:-1]):
-            before_equals = before_equals and token.text not in {"=", "+="}
-            opens = self.tokens[place + 1].text in {"[", "("}
-            if before_equals and token.kind == "name" and not opens:
-                self.bound.add(token.text)
             if token.text == "sum":
                 self.bound |= set(self._names_of_sum(place + 1))
+        for place, token in enumerate(self.tokens[:-1]):
+            if token.text == "sum" and not list(self._names_of_sum(place + 1)):
+                self.bound |= set(self._names_of_condition(place + 1))
         self._bind_repeated()
+
+    def _names_on_the_left(self) -> Iterator[str]:
+        """The indices of the left side.
+
+        In `x[n, s*h + i - p]` the sizes s and p stand beside them: an index is a whole subscript
+        somewhere, or no letter of the kind that sizes have.
+        """
+        end = next((n for n, t in enumerate(self.tokens) if t.text in {"=", "+="}), 0)
+        whole = self._whole_subscripts()
+        before = self.tokens[:end]
+        several = any(t.text in {"+", "-", "*", "/"} for t in before)
+        for place, token in enumerate(before):
+            opens = self.tokens[place + 1].text in {"[", "("}
+            is_tensor = opens and (place == 0 or before[place - 1].text in {"rot180", "("})
+            if token.kind != "name" or is_tensor or token.text in WORDS:
+                continue
+            if not several or token.text in whole or not SIZE.fullmatch(token.text):
+                yield token.text
+
+    def _whole_subscripts(self) -> set[str]:
+        """The names that are a subscript of their own, anywhere."""
+        texts = [token.text for token in self.tokens]
+        end = next((n for n, text in enumerate(texts) if text in {"for", "with"}), len(texts) - 1)
+        return {
+            token.text
+            for n, token in enumerate(self.tokens[1:end], start=1)
+            if token.kind == "name" and texts[n - 1] in {"[", ","} and texts[n + 1] in {"]", ","}
+        }
+
+    def _names_of_condition(self, place: int) -> Iterator[str]:
+        """`sum(if m - a < K)`: the indices in it that nothing else binds."""
+        whole = self._whole_subscripts()
+        depth = 0
+        for token in self.tokens[place:]:
+            depth += (token.text == "(") - (token.text == ")")
+            if depth == 0:
+                return
+            if token.kind == "name" and token.text in whole and token.text not in self.bound:
+                yield token.text
 
     def _names_of_sum(self, place: int) -> Iterator[str]:
         """The names after `(` or a comma, up to `if` or the closing bracket."""
@@ -213,7 +281,7 @@ class _Reader:
             if not self.takes("*"):
                 return WrittenTerm((), (), coefficient, (), factor)
         sums: tuple[WrittenSum, ...] = ()
-        conditions: tuple[Condition, ...] = ()
+        conditions: tuple[WrittenCondition, ...] = ()
         while self.takes("sum"):
             more, limits = self.under_the_sum()
             sums, conditions = (*sums, *more), (*conditions, *limits)
@@ -221,45 +289,97 @@ class _Reader:
         while True:
             if self.now.kind == "number":
                 coefficient *= self.fraction()[0]
+            elif self.takes("["):
+                conditions = (*conditions, *self.condition())
+                self.need("]")
             else:
                 accesses.append(self.access())
             if not self.takes("*"):
                 break
         if not sums and any(token.text == "+=" for token in self.tokens):
-            left = {i.text for i in self.tokens[: self.tokens.index(self._equals())]}
+            left = self._free_names()
             inside = {n for a in accesses for s in a.subscripts for n in s.indices}
             sums = tuple(WrittenSum(name) for name in sorted(inside - left))
         return WrittenTerm(sums, conditions, coefficient, tuple(accesses), factor)
 
+    def _free_names(self) -> set[str]:
+        """The names that are a whole subscript on the left side: nothing sums over them."""
+        before = self.tokens[: self.tokens.index(self._equals())]
+        texts = [token.text for token in before]
+        ends = {"[", "]", "(", ")", ","}
+        return {
+            text
+            for n, text in enumerate(texts[1:-1], start=1)
+            if texts[n - 1] in ends and texts[n + 1] in ends
+        }
+
     def _equals(self) -> Token:
         return next(token for token in self.tokens if token.text in {"=", "+="})
 
-    def under_the_sum(self) -> tuple[tuple[WrittenSum, ...], tuple[Condition, ...]]:
+    def under_the_sum(self) -> tuple[tuple[WrittenSum, ...], tuple[WrittenCondition, ...]]:
+        place = self.place
         self.need("(")
         names: list[WrittenSum] = []
-        conditions: list[Condition] = []
+        conditions: list[WrittenCondition] = []
         while not self.sees(")", "if"):
-            names.append(self.summed())
+            name, limits = self.summed()
+            names.append(name)
+            conditions += limits
             if not self.sees(")", "if"):
                 self.need(",", expected=", or if or )")
         if self.takes("if"):
+            if not names:
+                names += map(WrittenSum, dict.fromkeys(self._summed_by_condition(place)))
             conditions += self.condition()
             while self.takes(","):
                 conditions += self.condition()
         self.need(")", expected=", or )")
         return tuple(names), tuple(conditions)
 
-    def summed(self) -> WrittenSum:
+    def _summed_by_condition(self, place: int) -> Iterator[str]:
+        others = set(self._names_on_the_left())
+        for at, token in enumerate(self.tokens[:-1]):
+            if token.text == "sum":
+                others |= set(self._names_of_sum(at + 1))
+        self.bound -= (found := self.bound - others)
+        names = list(self._names_of_condition(place))
+        self.bound |= found
+        yield from names
+
+    def summed(self) -> tuple[WrittenSum, list[WrittenCondition]]:
+        """An index with its limits; those that are no sizes are conditions."""
         name = self.name("the name of a summed index")
         if not self.takes("="):
-            return WrittenSum(name)
-        first = self.size()
-        last = self.size() if self.takes("..") and not self.sees(")", "if", ",") else None
-        return WrittenSum(name, first, last)
+            return WrittenSum(name), []
+        index = Affine.index(name)
+        conditions: list[WrittenCondition] = []
+        low, rounding = self.limit()
+        first = last = None
+        if rounding or low.terms or low.divisor != ONE:
+            # name >= floor(a/s) is s*name > a - s
+            value = index - low + (_less_one(low) if rounding == "floor" else 0)
+            conditions.append(AtLeast(value.numerator))
+        else:
+            first = low.constant
+        if self.takes("..") and not self.sees(")", "if", ","):
+            high, rounding = self.limit()
+            if rounding or high.terms or high.divisor != ONE or first is None:
+                value = high - index + (_less_one(high) if rounding == "ceil" else 0)
+                conditions.append(AtLeast(value.numerator))
+            else:
+                last = high.constant
+        return WrittenSum(name, first, last), conditions
 
-    def condition(self) -> list[Condition]:  # noqa: RET503  (fail never returns)
+    def limit(self) -> tuple[Affine, str]:
+        """A limit of a sum, and which way it is rounded."""
+        way = self.now.text if self.sees("floor", "ceil") else ""
+        before = self.rounded
+        value = self.affine()
+        self.rounded = before
+        return value, way
+
+    def condition(self) -> list[WrittenCondition]:
         """A comparison, or a chain of them such as `0 <= i + p - s*o < T`."""
-        column = self.now.column
         values = [self.affine()]
         if self.takes("%"):
             modulus = self.size()
@@ -281,7 +401,12 @@ class _Reader:
             extent = high - start + (above in {"<=", ">="})
             if not extent.terms and extent.divisor == ONE:
                 return [Within(value - start, extent.constant)]
-        self.fail("a range with both ends, such as 0 <= i - t < I", column=column)
+        found: list[WrittenCondition] = []
+        for sign, (a, b) in zip(signs, pairwise(values), strict=True):
+            difference = b - a if sign[0] == "<" else a - b
+            strict = sign in {"<", ">"}
+            found.append(AtLeast(difference.numerator - int(strict)))
+        return found
 
     def fraction(self) -> tuple[Fraction, Polynomial]:
         """A number, perhaps over a number or over a letter, such as 1/N."""
@@ -336,7 +461,9 @@ class _Reader:
         while True:
             column = self.now.column
             follows = self.now.kind in {"name", "number"} and self.now.text not in WORDS
-            if self.takes("/"):
+            if self.sees("/", "//"):
+                self.rounded = self.rounded or self.now.text == "//"
+                self.place += 1
                 divisor = self.atom()
                 if divisor.terms or not divisor.constant:
                     self.fail("a size greater than 0: an index cannot divide", column=column + 1)
@@ -350,6 +477,9 @@ class _Reader:
                 return total
 
     def atom(self) -> Affine:
+        if self.sees("floor", "ceil"):
+            self.place += 1
+            self.rounded = True
         if self.takes("("):
             inner = self.affine()
             self.need(")")
@@ -390,3 +520,8 @@ class _Reader:
             found[name] = tuple(sizes)
             if not self.takes(","):
                 return found
+
+
+def _less_one(limit: Affine) -> Affine:
+    """What rounding the other way can add to a quotient: (s - 1)/s."""
+    return Affine.number(limit.divisor - 1).over(limit.divisor)

@@ -20,7 +20,7 @@ from convgrad.algebra.tokens import Token
 from convgrad.errors import ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
 _LEXEME = re.compile(
     r"\\(?P<command>[A-Za-z]+|.)|(?P<number>\d+)|(?P<word>[^\W\d_]+)|(?P<sign>\+=!|\+=|:=|<=|>=|\S)",
@@ -37,16 +37,23 @@ _SILENT_WITH_ARGUMENT = frozenset({"label", "tag", "begin", "end", "ref", "eqref
 _STYLES = frozenset(
     {
         "mathbf", "boldsymbol", "mathsf", "mathrm", "mathcal", "mathbb", "mathit", "text", "textbf",
-        "textrm", "textsf", "textit", "operatorname", "vec", "bm", "hat", "tilde", "mathop",
-        "underline",
+        "textrm", "textsf", "textit", "operatorname", "vec", "bm", "mathop", "underline",
+        "mathbbm", "mathds", "bold",
     }
 )  # fmt: skip
+# A mark over a letter makes another tensor of it: the error with zeros between, the turned kernel.
+_MARKS = {"tilde": "tilde", "widetilde": "tilde", "hat": "hat", "widehat": "hat", "check": "check"}
+# Words below a tensor that say which one it is; letters there are subscripts.
+_QUALIFIERS = frozenset(
+    {"pad", "padded", "in", "out", "up", "dil", "dilated", "ext", "full", "rot"}
+)
 _ADJOINTS = frozenset({"bar", "overline", "Delta", "nabla"})
 _SIGNS = {
     "δ": "delta", "θ": "theta", "ω": "omega", "∂": "partial", "∑": "sum", "Σ": "sum", "·": "cdot",
     "×": "times", "⊙": "odot", "∗": "ast", "⋆": "star", "−": "-", "≤": "le", "≥": "ge", "′": "'",
-    "⌊": "lfloor", "⌋": "rfloor", "Δ": "Delta",
+    "⌊": "lfloor", "⌋": "rfloor", "⌈": "lceil", "⌉": "rceil", "Δ": "Delta", "≡": "equiv",
 }  # fmt: skip
+_FOREIGN = rf"[{''.join(_SIGNS)}]|[^{''.join(_SIGNS)}]+"
 _COMPARE = {
     "le": "<=",
     "leq": "<=",
@@ -70,13 +77,11 @@ class TexEquation:
     Attributes:
         notes: what was left out.
         operation: `star` or `ast` where a convolution sign was written out as a sum.
-        rounded: a subscript is rounded down or up.
     """
 
     tokens: tuple[Token, ...]
     notes: tuple[str, ...] = ()
     operation: str = ""
-    rounded: bool = False
 
 
 def is_tex(text: str) -> bool:
@@ -125,7 +130,7 @@ def _lexemes(text: str) -> Iterator[_Lexeme]:
                 raw.append(_Lexeme("command", {"{": "lbrace", "}": "rbrace"}[found], column))
             continue
         if kind in {"word", "sign"}:
-            for part in re.findall(r"[δθω∂∑Σ·×⊙∗⋆−≤≥′⌊⌋Δ]|[^δθω∂∑Σ·×⊙∗⋆−≤≥′⌊⌋Δ]+", found):
+            for part in re.findall(_FOREIGN, found):
                 new = _SIGNS[part] if part in _SIGNS else str(part)
                 named = part in _SIGNS and new.isalpha()
                 raw.append(_Lexeme("command" if named else kind, new, column))
@@ -162,8 +167,19 @@ def _faces(lexemes: list[_Lexeme]) -> Iterator[_Lexeme]:
         place += 1
         if place - 1 in skip:
             continue
+        if lexeme.is_command(*_MARKS):
+            place = yield from _marked(lexemes, place, _MARKS[lexeme.text])
+            continue
         if not lexeme.is_command(*_STYLES):
             yield lexeme
+            continue
+        if place < len(lexemes) and lexemes[place].kind in {"word", "number"}:  # \mathbf 1
+            bare = lexemes[place]
+            first, rest = bare.text[0], bare.text[1:]
+            yield _Lexeme("word", first, bare.column, whole=True)
+            if rest:
+                yield _Lexeme(bare.kind, rest, bare.column + 1)
+            place += 1
             continue
         if place >= len(lexemes) or lexemes[place].text != "{":
             continue
@@ -176,6 +192,28 @@ def _faces(lexemes: list[_Lexeme]) -> Iterator[_Lexeme]:
         else:
             skip |= {end}
             place += 1
+
+
+def _marked(lexemes: list[_Lexeme], place: int, mark: str) -> Generator[_Lexeme, None, int]:
+    r"""`\tilde{\delta}` is the name delta_tilde; gives back the place after it."""
+    if place >= len(lexemes):
+        return place
+    braced = lexemes[place].text == "{"
+    end = _closing(lexemes, place) if braced else place
+    inside = lexemes[place + 1 : end] if braced else [lexemes[place]]
+    named = [i for i in inside if i.kind in {"word", "command"} and i.text not in _STYLES]
+    if not named:
+        yield from inside
+        return end + 1
+    first = inside.index(named[0])
+    name = named[0]
+    long = not braced and name.kind == "word" and len(name.text) > 1 and not name.whole
+    text = name.text[0] if long else name.text
+    yield _Lexeme("word", f"{text}_{mark}", name.column, whole=True)
+    if long:
+        yield _Lexeme("word", name.text[1:], name.column + 1)
+    yield from (i for n, i in enumerate(inside) if n > first and i.text not in "{}")
+    return end + 1
 
 
 def _closing(lexemes: Sequence[_Lexeme], place: int) -> int:
@@ -194,9 +232,10 @@ def _split(lexemes: Sequence[_Lexeme], *signs: str, brackets: str = "{([") -> li
     """The parts between signs that stand outside all brackets."""
     parts: list[list[_Lexeme]] = [[]]
     depth = 0
-    closing = {_CLOSES[b] for b in brackets}
+    opening = {*brackets, "lbrace"}
+    closing = {_CLOSES[b] for b in opening}
     for lexeme in lexemes:
-        depth += (lexeme.text in brackets) - (lexeme.text in closing)
+        depth += (lexeme.text in opening) - (lexeme.text in closing)
         if depth == 0 and lexeme.text in signs:
             parts.append([])
         else:
@@ -226,6 +265,7 @@ class _Term:
     sums: list[list[Token]] = field(default_factory=list[list[Token]])
     conditions: list[list[Token]] = field(default_factory=list[list[Token]])
     factors: list[list[Token]] = field(default_factory=list[list[Token]])
+    brackets: list[list[Token]] = field(default_factory=list[list[Token]])
     operation: str = ""
     kind: str = ""
 
@@ -239,7 +279,6 @@ class _Translator:
         self._now: list[_Lexeme] = lexemes
         self._at: int = 0
         self._notes: dict[str, None] = {}
-        self._rounded = False
         self._operation = ""
         self._declared = self._declare()
 
@@ -256,7 +295,7 @@ class _Translator:
         right = self._right(sides[-1], left)
         end = Token("end", "", len(self._text) + 1)
         named = _layers_told_apart([*left, equals, *right, end])
-        return TexEquation(tuple(named), tuple(self._notes), self._operation, self._rounded)
+        return TexEquation(tuple(named), tuple(self._notes), self._operation)
 
     def _left(self, sides: list[list[_Lexeme]]) -> list[Token]:
         """What is defined: of a chain the last part that is a derivative, otherwise the first."""
@@ -303,6 +342,11 @@ class _Translator:
         if lexeme.is_command("sum"):
             self._at += 1
             self._sum(term)
+        elif bracket := self._bracket():
+            term.brackets += [
+                [Token("sign", "[", lexeme.column), *part, Token("sign", "]", lexeme.column)]
+                for part in bracket
+            ]
         elif lexeme.text in _OPERATIONS:
             term.operation, term.kind = _OPERATIONS[lexeme.text], "full" if term.kind else ""
             self._at += 1
@@ -324,6 +368,24 @@ class _Translator:
             if found:
                 term.factors.append(found)
 
+    def _bracket(self) -> list[list[Token]]:
+        r"""Iverson's bracket `[s \mid i - t]`, or an indicator `\mathbb{1}_{i = o + t}`."""
+        at = self._at
+        if self._now[at].kind in {"word", "number"} and self._now[at].text in {"1", "I"}:
+            at += 1
+            at += at < len(self._now) and self._now[at].text == "_"
+        if at >= len(self._now) or self._now[at].text not in {"{", "[", "(", "lbrace"}:
+            return []
+        end = _closing(self._now, at)
+        inside = [i for i in self._now[at + 1 : end] if i.text not in {"lbrace", "rbrace"}]
+        if self._now[at + 1 : at + 2] and self._now[at + 1].text in {"[", "("}:
+            inside = list(_stripped(inside))
+        if not _compares(inside) and not any(i.text in {"mid", "|", "equiv"} for i in inside):
+            return []
+        self._at = end + 1
+        parts = _split(inside, ",", "land", "wedge")
+        return [self._condition(part) for part in parts]
+
     def _finished(self, term: _Term, left: list[Token]) -> list[Token]:
         """A term in index notation: number, sum, product."""
         if not term.factors:
@@ -344,7 +406,7 @@ class _Translator:
             if term.conditions:
                 out += [Token("name", "if", column), *_joined(term.conditions, ",")]
             out.append(Token("sign", ")", column))
-        return [*out, *_joined(term.factors, "*")]
+        return [*out, *_joined([*term.brackets, *term.factors], "*")]
 
     def _is_operation(self, term: _Term, left: list[Token]) -> bool:
         """`*` is a convolution where no subscript moves, otherwise a product."""
@@ -375,7 +437,13 @@ class _Translator:
         sides = _split(part, "=", "in", *_COMPARE, "<", "<=", ">", ">=")
         if len(sides) == 3:
             (name,) = self._names(sides[1])
-            return [[name, Token("sign", "=", name.column), *self._expression(sides[0])]]
+            low, high = (_bracketed(self._expression(side), name.column) for side in sides[::2])
+            strict = [i.text in {"<", "lt"} for i in part if i.text in {"<", "lt", *_COMPARE}]
+            more, less = ([Token("sign", sign, name.column), Token("number", "1", name.column)]
+                          for sign in "+-")  # fmt: skip
+            low, high = low + more * strict[0], high + less * strict[-1]
+            equals, dots = Token("sign", "=", name.column), Token("sign", "..", name.column)
+            return [[name, equals, *low, dots, *high]]
         names = self._names(sides[0])
         if len(sides) == 1 or any(lexeme.is_command("in") for lexeme in part):
             return [[name] for name in names]
@@ -386,10 +454,19 @@ class _Translator:
 
     def _condition(self, lexemes: list[_Lexeme]) -> list[Token]:
         r"""A comparison; `s \mid i - t` is (i - t) % s == 0."""
+        column = lexemes[0].column
+        same, *rest = _split(lexemes, "equiv")
+        if rest:  # t \equiv i \pmod s
+            other, modulus = _modulo(rest[0])
+            a, b = (_bracketed(self._expression(side), column) for side in (same, other))
+            minus, percent = Token("sign", "-", column), Token("sign", "%", column)
+            zero = [Token("sign", "==", column), Token("number", "0", column)]
+            size = _bracketed(self._expression(modulus), column)
+            return [Token("sign", "(", column), *a, minus, *b, Token("sign", ")", column), percent,
+                    *size, *zero]  # fmt: skip
         modulus, *rest = _split(lexemes, "mid", "|")
         if not rest:
             return self._expression(lexemes)
-        column = lexemes[0].column
         inside = _bracketed(self._expression(rest[0]), column)
         size = _bracketed(self._expression(modulus), column)
         zero = [Token("sign", "==", column), Token("number", "0", column)]
@@ -532,7 +609,8 @@ class _Translator:
             while self._sees("'"):
                 primes, self._at = primes + "'", self._at + 1
         upper, subscripts = self._subscripts()
-        name = lexeme.text + primes + (f"^{upper}" if upper else "")
+        below, _, above = upper.partition("^")
+        name = lexeme.text + below + primes + (f"^{above}" if above else "")
         return _one_bracket([Token("name", name, lexeme.column), *subscripts])
 
     def _primed(self, tokens: list[Token]) -> list[Token]:
@@ -581,10 +659,13 @@ class _Translator:
         out: list[Token] = []
         while self._at < len(self._now):
             lexeme = self._now[self._at]
-            if lexeme.text == "^":
+            if qualifier := self._qualifier():
+                upper = upper + qualifier
+            elif lexeme.text == "^":
                 self._at += 1
                 inside = self._group()
-                upper = upper or "".join(i.text for i in inside if i.text not in "(){}[]")
+                number = "".join(i.text for i in inside if i.text not in "(){}[]")
+                upper = upper if "^" in upper else f"{upper}^{number}"
             elif lexeme.text == "_":
                 self._at += 1
                 out += self._listed(self._group(), lexeme.column)
@@ -603,6 +684,24 @@ class _Translator:
             else:
                 break
         return upper, out
+
+    def _qualifier(self) -> str:
+        r"""`x_{pad}[i]`, `x_{\text{in}}`: a word below a tensor that says which one it is."""
+        if not self._sees("_") or self._at + 1 >= len(self._now):
+            return ""
+        start = self._at + 1
+        braced = self._now[start].text == "{"
+        inside = self._now[start + 1 : _closing(self._now, start)] if braced else [self._now[start]]
+        if len(inside) != 1 or inside[0].kind != "word":
+            return ""
+        (word,) = inside
+        named = word.text in _QUALIFIERS and (braced or word.whole)
+        if not named and not (word.whole and len(word.text) > 1):
+            return ""
+        if word.text in self._declared:
+            return ""
+        self._at = start + (3 if braced else 1)
+        return f"_{word.text}"
 
     def _listed(self, inside: list[_Lexeme], column: int, *, letters: bool = True) -> list[Token]:
         """Subscripts in brackets: between commas, or letters side by side."""
@@ -665,8 +764,9 @@ class _Translator:
                     out += [Token("sign", "/", lexeme.column)] if number else []
                     out += _bracketed(self._expression(_bare(inside)), lexeme.column)
             elif lexeme.text in {"lfloor", "rfloor", "lceil", "rceil"}:
-                self._rounded = True
-                out.append(Token("sign", "(" if lexeme.text[0] == "l" else ")", lexeme.column))
+                opens = lexeme.text[0] == "l"
+                out += [Token("name", lexeme.text[1:], lexeme.column)] if opens else []
+                out.append(Token("sign", "(" if opens else ")", lexeme.column))
             elif sign:
                 out.append(Token("sign", sign, lexeme.column))
             elif lexeme.is_command("cdot", "times", "ast", "star") or lexeme.text == "*":
@@ -753,19 +853,40 @@ def _under(below: list[_Lexeme]) -> tuple[list[list[_Lexeme]], list[list[_Lexeme
     return names, conditions
 
 
+def _stripped(inside: Sequence[_Lexeme]) -> Sequence[_Lexeme]:
+    """Without a pair of brackets around the whole."""
+    whole = len(inside) > 1 and inside[0].text in {"(", "["}
+    return inside[1:-1] if whole and _closing(inside, 0) == len(inside) - 1 else inside
+
+
+def _modulo(lexemes: Sequence[_Lexeme]) -> tuple[Sequence[_Lexeme], Sequence[_Lexeme]]:
+    r"""What stands before `\pmod` and what stands in it."""
+    words = {"pmod", "mod", "bmod"}
+    at = next((n for n, i in enumerate(lexemes) if i.text in words), len(lexemes))
+    rest = lexemes[at + 1 :]
+    before = lexemes[: at - 1] if at and lexemes[at - 1].text == "(" else lexemes[:at]
+    if len(before) < at:
+        rest = rest[:-1]
+    braced = bool(rest) and rest[0].text in {"{", "("}
+    return before, rest[1:-1] if braced else rest
+
+
 def _compares(lexemes: Sequence[_Lexeme]) -> bool:
     return any(i.text in _COMPARE or i.text in {"=", "<", ">", "<=", ">="} for i in lexemes)
 
 
 def _is_condition(part: list[_Lexeme]) -> bool:
     r"""`m = 0` and `0 \le m < M` are ranges of a name, everything longer is a condition."""
-    if any(lexeme.text in {"mid", "|"} for lexeme in part):
+    if any(lexeme.text in {"mid", "|", "equiv"} for lexeme in part):
         return True
     sides = _split(part, "=", *_COMPARE, "<", "<=", ">", ">=")
     if len(sides) == 1:
         return False
-    name = sides[1] if len(sides) == 3 else sides[0]
-    return not _is_name(name)
+    below = any(i.text in {"<", "<=", "lt", "le", "leq", "leqslant"} for i in part)
+    above = any(i.text in {">", ">=", "gt", "ge", "geq", "geqslant"} for i in part)
+    if len(sides) == 3:  # a chain from the least to the greatest
+        return above or not _is_name(sides[1])
+    return below or any(i.text in {">", "gt"} for i in part) or not _is_name(sides[0])
 
 
 def _is_name(lexemes: list[_Lexeme]) -> bool:

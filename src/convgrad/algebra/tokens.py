@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+)|(?P<name>[^\W\d]\w*'*(?:\^\w+(?:[+-]\d+)?)?)"
-    r"|(?P<sign>\+=!|\+=|:=|\.\.|<=|>=|==|[\[\]()=+\-*/%<>,·×−≤≥∑Σ]))"
+    r"|(?P<sign>\+=!|\+=|:=|\.\.|<=|>=|==|//|[\[\]()=+\-*/%<>,·×−≤≥∑Σ]))"
 )
 _SAME = {
     "·": "*", "×": "*", "−": "-", "≤": "<=", "≥": ">=", "∑": "sum", "Σ": "sum",
     "+=!": "+=", ":=": "=",
 }  # fmt: skip
-WORDS = frozenset({"sum", "if", "for", "with", "rot180"})
+WORDS = frozenset({"sum", "if", "for", "with", "rot180", "floor", "ceil"})
 COMPARISONS = ("==", "=", "<=", "<", ">=", ">")
 
 

@@ -8,17 +8,54 @@ by its own rules, the checker of equations by what a backward pass must be.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from convgrad.algebra.affine import Affine
-from convgrad.algebra.expression import Divides, Within, Zero
+from convgrad.algebra.expression import Within
 from convgrad.algebra.polynomial import ONE, ZERO, Polynomial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from fractions import Fraction
 
     from convgrad.algebra.expression import Condition
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """The condition `value >= 0`: a range with one end. The other follows from the sizes."""
+
+    value: Affine
+
+    def __str__(self) -> str:
+        return f"{self.value} >= 0"
+
+
+WrittenCondition: TypeAlias = "Condition | AtLeast"
+
+
+def with_both_ends(
+    conditions: Iterable[WrittenCondition], extents: Mapping[str, Polynomial]
+) -> tuple[Condition, ...] | None:
+    """The conditions as those of the algebra; None where the sign of a coefficient is not known.
+
+    >>> from convgrad.algebra.affine import Affine
+    >>> m, a = Affine.index("m"), Affine.index("a")
+    >>> M, A = Polynomial.letter("M"), Polynomial.letter("A")
+    >>> (condition,) = with_both_ends([AtLeast(m - a)], {"m": M, "a": A})
+    >>> print(condition)
+    0 <= m - a < M
+    """
+    found: list[Condition] = []
+    for condition in conditions:
+        if not isinstance(condition, AtLeast):
+            found.append(condition)
+            continue
+        bounds = condition.value.bounds(extents)
+        if bounds is None:
+            return None
+        found.append(Within(condition.value, bounds[1] + 1))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -70,7 +107,7 @@ class WrittenTerm:
     """
 
     sums: tuple[WrittenSum, ...]
-    conditions: tuple[Condition, ...]
+    conditions: tuple[WrittenCondition, ...]
     coefficient: Fraction
     accesses: tuple[WrittenAccess, ...]
     factor: tuple[Polynomial, Polynomial] = (ONE, ONE)
@@ -87,7 +124,7 @@ class WrittenTerm:
 
     def __str__(self) -> str:
         names = ", ".join(map(str, self.sums))
-        limits = f" if {', '.join(map(_condition, self.conditions))}" if self.conditions else ""
+        limits = f" if {', '.join(map(str, self.conditions))}" if self.conditions else ""
         sums = f"sum({names}{limits}) " if names or limits else ""
         scale = "" if self.coefficient == 1 else f"{self.coefficient} * "
         over, under = self.factor
@@ -132,12 +169,6 @@ class Written:
 
     def __str__(self) -> str:
         return f"{self.left} = {' + '.join(map(str, self.terms)) or '0'}"
-
-
-def _condition(condition: Condition) -> str:
-    match condition:
-        case Within() | Divides() | Zero():
-            return str(condition)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +42,17 @@ def check_file(
         options: limits, and parts of the calling convention that are known.
     Returns: the report; a file that cannot be read is a report with an error, never an exception.
     """
-    options = options or Options()
     started = time.monotonic()
-    path = Path(path)
+    try:
+        return _check(Path(path), name, options or Options(), started)
+    except (MemoryError, RecursionError) as error:
+        text = f"too deeply nested or too large to be read ({type(error).__name__})"
+    except Exception as error:  # noqa: BLE001  (one file must not end the run over all others)
+        text = f"convgrad failed on this file: {type(error).__name__}: {error}\nplease report it"
+    return FileReport(str(path), error=text, seconds=time.monotonic() - started)
+
+
+def _check(path: Path, name: str | None, options: Options, started: float) -> FileReport:
     try:
         source = read_source(path)
         targets = find_targets(source, name, options.wishes.forward, options.wishes.backward)
@@ -59,4 +67,14 @@ def check_file(
         if name is None:
             twice = [judge_double(f, source, sandbox) for f in find_double(source)]
             reports += [report for report in twice if report is not None]
-    return FileReport(str(path), tuple(reports), seconds=time.monotonic() - started)
+    shown = tuple(_with_code(report, source.text.split("\n")) for report in reports)
+    return FileReport(str(path), shown, seconds=time.monotonic() - started)
+
+
+def _with_code(report: PassReport, lines: list[str]) -> PassReport:
+    """The report with the lines of code that its mistakes name."""
+    mistakes = tuple(
+        replace(m, code=lines[m.line - 1].strip()) if m.line and m.line <= len(lines) else m
+        for m in report.mistakes
+    )
+    return replace(report, mistakes=mistakes)

@@ -321,8 +321,8 @@ def _found(
     failure: Failure | None = None,
 ) -> FoundMistake:
     mistake = BY_NAME[name]
-    line = failure.line_in(str(source.path)) if failure is not None else None
-    line = line or find_line(mistake.source, gradient, source, target)
+    line = failure.line_in(str(source.path)) if failure is not None and not mistake.source else None
+    line = line or find_line(mistake, gradient, source, target)
     place = source.place(line) if line else ""
     return FoundMistake(
         name, gradient, mistake.sentence, mistake.remedy, mistake.term, word, line, place

@@ -36,7 +36,16 @@ def worst(verdicts: list[Verdict]) -> Verdict:
 
 @dataclass(frozen=True)
 class FoundMistake:
-    """A mistake that explains a wrong gradient exactly."""
+    """A mistake that explains a wrong gradient exactly.
+
+    Attributes:
+        name, sentence, remedy, term: as in the table of mistakes.
+        gradient: the pass in which it shows.
+        detail: which variant of it, such as "filters".
+        line, place, code: where it can be seen: the line of the text, in words, and what stands
+            there.
+        transposed: the layer is transposed.
+    """
 
     name: str
     gradient: str
@@ -46,6 +55,7 @@ class FoundMistake:
     detail: str = ""
     line: int | None = None
     place: str = ""
+    code: str = ""
     transposed: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -58,6 +68,7 @@ class FoundMistake:
             "term": self.term,
             "detail": self.detail,
             "line": self.line,
+            "code": self.code,
             "computes": self.computes,
             "right": self.right,
         }

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from .child import wire
+from .clock import INTERVAL, PATIENCE, Clock
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,13 +37,16 @@ from convgrad_child.serve import main; main()
 """
 
 
+STARTUP = 200.0  # seconds for Python and NumPy to start, on however busy a machine
+
+
 @dataclass(frozen=True)
 class Limits:
     """What the code under test may use.
 
     Attributes:
-        seconds: time for one call.
-        total: time for one file.
+        seconds: time of its own (running or asleep, not waiting for the machine) for one call.
+        total: the same for one file.
         memory: bytes of address space.
     """
 
@@ -126,13 +130,15 @@ class Sandbox:
     limits: Limits = field(default_factory=Limits)
     starts: int = 0
     put: tuple[str, ...] = ()
+    number: int = 0
 
     def __post_init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._scratch = ""
         self._unloadable: Failure | None = None
-        self._deadline = time.monotonic() + self.limits.total
+        self._spent = 0.0
+        self._deadline = time.monotonic() + PATIENCE * self.limits.total
 
     def __enter__(self) -> Self:
         return self
@@ -147,8 +153,9 @@ class Sandbox:
 
     @property
     def time_left(self) -> float:
-        """Seconds that remain for this file."""
-        return self._deadline - time.monotonic()
+        """Seconds of its own that remain for this file."""
+        left = self.limits.total - self._spent
+        return left if time.monotonic() < self._deadline else min(left, 0.0)
 
     def run(self, program: list[dict[str, Any]], seconds: float | None = None) -> Answer:
         """Run the steps in the child; a dead or silent child is a failure like any other."""
@@ -190,10 +197,10 @@ class Sandbox:
             "token": token,
         }
         try:
-            self._send(setup, 20.0)
-            hello = self._receive(20.0)
+            self._send(setup, STARTUP)
+            hello = self._receive(STARTUP, Clock(self._process.pid))
             _check_token(hello, token)
-            self.put = tuple(hello["put"])
+            self.put, self.number = tuple(hello["put"]), int(hello["process"])
         except (OSError, wire.WireError, KeyError, TypeError) as error:
             return self._died(error)
         loaded = self._ask([self.code.load_step()], min(20.0, self.time_left))
@@ -205,9 +212,10 @@ class Sandbox:
 
     def _ask(self, program: list[dict[str, Any]], seconds: float) -> Answer:
         token = secrets.token_hex(16)
+        clock = Clock(self.number)
         try:
-            self._send({"program": program, "token": token}, seconds)
-            answer = self._receive(seconds)
+            self._send({"program": program, "token": token}, PATIENCE * seconds)
+            answer = self._receive(seconds, clock)
             _check_token(answer, token)
             return _read_answer(answer)
         except TimeoutError:
@@ -215,30 +223,33 @@ class Sandbox:
             return Answer((), Failure("Timeout", f"no result after {seconds:.3g} s"))
         except (OSError, wire.WireError, KeyError, TypeError, ValueError) as error:
             return Answer((), self._died(error))
+        finally:
+            self._spent += clock.own()
 
     def _send(self, value: object, seconds: float) -> None:
         assert self._channel is not None  # noqa: S101  (for the type checker)
         self._channel.settimeout(seconds)
         self._channel.sendall(wire.encode(value))
 
-    def _receive(self, seconds: float) -> Any:
-        deadline = time.monotonic() + seconds
-        header, body = wire.read_sizes(self._exactly(20, deadline))
-        return wire.decode(self._exactly(header, deadline), self._exactly(body, deadline))
+    def _receive(self, seconds: float, clock: Clock) -> Any:
+        header, body = wire.read_sizes(self._exactly(20, seconds, clock))
+        return wire.decode(
+            self._exactly(header, seconds, clock), self._exactly(body, seconds, clock)
+        )
 
-    def _exactly(self, count: int, deadline: float) -> bytes:
+    def _exactly(self, count: int, seconds: float, clock: Clock) -> bytes:
         assert self._channel is not None  # noqa: S101  (for the type checker)
         parts: list[bytes] = []
+        self._channel.settimeout(INTERVAL)
         while count:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            with contextlib.suppress(TimeoutError):
+                part = self._channel.recv(min(count, 2**20))
+                if not part:
+                    raise ConnectionResetError
+                parts.append(part)
+                count -= len(part)
+            if count and clock.is_over(seconds):
                 raise TimeoutError
-            self._channel.settimeout(left)
-            part = self._channel.recv(min(count, 2**20))
-            if not part:
-                raise ConnectionResetError
-            parts.append(part)
-            count -= len(part)
         return b"".join(parts)
 
     def _died(self, error: Exception) -> Failure:
@@ -253,6 +264,8 @@ class Sandbox:
         if code is not None and code < 0:
             name = signal.Signals(-code).name
             return Failure("Killed", f"the process ended by signal {name}")
+        if code is None:
+            return Failure("Killed", "the code closed the checker's channel")
         return Failure("Killed", f"the process ended with exit code {code}")
 
     def stop(self) -> None:
@@ -267,7 +280,8 @@ class Sandbox:
             self._channel.close()
             self._channel = None
         if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            with contextlib.suppress(RecursionError):  # folders in folders, a thousand deep
+                shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,6 +101,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+INTERRUPTED = 130  # as shells count a program that Ctrl-C has ended
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Check: 0 where everything is right, 1 where something is wrong, 2 where nothing was found."""
     if arguments.equation is not None:
@@ -108,6 +112,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConvgradError("nothing to check", mend="name a file, or give --equation")
     reports = _check_files(arguments)
     _write(arguments, reports)
+    if len(reports) < len(arguments.files):
+        return INTERRUPTED
     if any(not p.is_right for r in reports for p in r.passes):
         return 1
     nothing = any(r.error or not any(p.identified for p in r.passes) for r in reports)
@@ -115,20 +121,37 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_files(arguments: argparse.Namespace) -> list[FileReport]:
+    """The report of every file, shown as soon as it is there; after Ctrl-C of those that are."""
     from convgrad.check.checker import check_file
+    from convgrad.check.forms.text import write_details
 
     options = _options(arguments)
+    details = not (arguments.json or arguments.brief)
     reports: list[FileReport] = []
-    several = len(arguments.files) > 1 and sys.stderr.isatty()
-    for number, text in enumerate(arguments.files, start=1):
-        path, name = _split(text)
-        if several:
-            sys.stderr.write(f"\r\x1b[K{number}/{len(arguments.files)} {path}")
-            sys.stderr.flush()
-        reports.append(check_file(path, name, options))
-    if several:
-        sys.stderr.write("\r\x1b[K")
+    try:
+        for number, text in enumerate(arguments.files, start=1):
+            path, name = _split(text)
+            _show_progress(f"{number}/{len(arguments.files)} ", str(path))
+            reports.append(check_file(path, name, options))
+            _show_progress("", "")
+            if details:
+                write_details(reports[-1], sys.stdout)
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        _show_progress("", "")
+        sys.stderr.write(f"interrupted: {len(reports)} of {len(arguments.files)} files checked\n")
     return reports
+
+
+def _show_progress(counted: str, path: str) -> None:
+    """One line that is written over and over, on a terminal only; it must not be broken in two."""
+    if not sys.stderr.isatty():
+        return
+    room = shutil.get_terminal_size().columns - len(counted) - 1
+    if len(path) > room:
+        path = "…" + path[len(path) - room + 1 :]
+    sys.stderr.write(f"\r\x1b[K{counted}{path}")
+    sys.stderr.flush()
 
 
 def _split(text: str) -> tuple[Path, str | None]:
@@ -197,29 +220,24 @@ def _pair(name: str, text: str, least: int = 1) -> tuple[int, int]:
 
 
 def _write(arguments: argparse.Namespace, reports: Sequence[FileReport]) -> None:
+    """What is written about all files together."""
     from convgrad.check.forms.data import write_json
     from convgrad.check.forms.junit import write_junit
     from convgrad.check.forms.lesson import write_lesson
     from convgrad.check.forms.page import write_page
-    from convgrad.check.forms.text import write_text
+    from convgrad.check.forms.text import write_summary
+    from convgrad.files import write_text
 
     if arguments.html:
-        _write_file(arguments.html, write_page(reports))
+        write_text(arguments.html, write_page(reports))
     if arguments.junit:
-        _write_file(arguments.junit, write_junit(reports))
+        write_text(arguments.junit, write_junit(reports))
     if arguments.json:
         sys.stdout.write(write_json(reports))
-    else:
-        write_text(reports, sys.stdout, details=not arguments.brief)
-    if arguments.teach and not arguments.json:
+        return
+    write_summary(reports, sys.stdout, always=arguments.brief)
+    if arguments.teach:
         sys.stdout.write(write_lesson(reports))
-
-
-def _write_file(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConvgradError(f"cannot write {path}", got=str(error)) from None
 
 
 def _check_equation(arguments: argparse.Namespace) -> int:

@@ -90,6 +90,7 @@ def set_idle_bound(size: int) -> None:
 def _bytes(size: object) -> int:
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
         raise ConvgradError(
-            "not a number of bytes", got=repr(size), expected="a whole number from 0"
+            f"size={size!r}: a bound is a whole number of bytes, at least 0",
+            mend="give bytes, such as 64 << 20 for 64 MiB",
         )
     return size

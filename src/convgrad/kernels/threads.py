@@ -133,13 +133,11 @@ def get_num_threads() -> int:
 def set_num_threads(threads: int) -> None:
     """Set how many threads a kernel uses; results do not depend on it.
 
-    Raises: ConvgradError: if it is below 1.
+    Raises: ConvgradError: if it is no whole number from 1.
     """
-    if threads < 1:
+    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
         raise ConvgradError(
-            "not a number of threads",
-            got=str(threads),
-            expected="a whole number from 1",
+            f"threads={threads!r}: a whole number of at least 1 is needed",
             mend="use 1 for no threads but the caller's",
         )
     with _STATE.lock.held:

@@ -28,15 +28,19 @@ class ForbiddenError(PermissionError):
     """The code under test tried something that a backward pass has no reason to do."""
 
 
-def isolate(scratch: str, memory: int, seconds: int) -> list[str]:
-    """Put every limit on this process that the system permits; says which."""
-    put = ["limits"]
+def isolate(scratch: str, memory: int, seconds: int) -> tuple[list[str], int]:
+    """Put every limit on this process that the system permits.
+
+    Returns: which they are, and the number of this process as those outside see it.
+    """
+    put, number = ["limits"], os.getpid()
     if sys.platform == "linux":
-        put += _namespaces(scratch)
+        more, number = _namespaces(scratch)
+        put += more
         put += _spare_user(scratch)
     _resource_limits(memory, seconds)
     sys.addaudithook(_Watch(scratch))
-    return put
+    return put, number
 
 
 def _resource_limits(memory: int, seconds: int) -> None:
@@ -62,31 +66,38 @@ def _resource_limits(memory: int, seconds: int) -> None:
             continue
 
 
-def _namespaces(scratch: str) -> list[str]:
+def _namespaces(scratch: str) -> tuple[list[str], int]:
     libc: Any = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
     flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET
     if user != 0:
         flags |= CLONE_NEWUSER
     if libc.unshare(flags) != 0:
-        return []
+        return [], os.getpid()
     if user != 0:
         Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1", encoding="ascii")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")
-    _fork_into_new_processes(libc)
+    number = _fork_into_new_processes(libc)
     with contextlib.suppress(OSError):  # Linux 6.14: a limit for this process namespace alone
         Path("/proc/sys/kernel/pid_max").write_text("310", encoding="ascii")
     put = ["no network", "own processes"]
     if _read_only_files(libc, scratch):
         put.append("read-only files")
-    return put
+    return put, number
 
 
-def _fork_into_new_processes(libc: Any) -> None:
-    """Process 1 of the new process namespace goes on; when it ends, all processes in it end."""
+def _fork_into_new_processes(libc: Any) -> int:
+    """Process 1 of the new process namespace goes on; when it ends, all processes in it end.
+
+    Returns: its number in the namespace of its parent.
+    """
+    ours, theirs = os.pipe()
     child = os.fork()
+    os.close(ours if child else theirs)
     if child:
+        os.write(theirs, str(child).encode())
+        os.close(theirs)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
@@ -94,6 +105,9 @@ def _fork_into_new_processes(libc: Any) -> None:
             os.kill(os.getpid(), -code)
         os._exit(code & 0xFF)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    number = int(os.read(ours, 20))
+    os.close(ours)
+    return number
 
 
 def _read_only_files(libc: Any, scratch: str) -> bool:

@@ -263,12 +263,12 @@ def main() -> None:
     from .limits import isolate
 
     # Imported before the limits, because scipy maps many libraries.
-    put = isolate(setup["scratch"], setup["memory"], setup["seconds"])
+    put, number = isolate(setup["scratch"], setup["memory"], setup["seconds"])
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     sys.stdin = io.StringIO()
-    _send(channel, {"token": setup["token"], "put": put})
+    _send(channel, {"token": setup["token"], "put": put, "process": number})
     while (request := _receive(channel)) is not None:
         answer = server.run(request["program"])
         answer["token"] = request["token"]

@@ -14,6 +14,7 @@ import numpy as np
 
 MAGIC = b"cgrd"
 LARGEST_MESSAGE = 64 * 2**20
+LARGEST_HEADER = 16 * 2**20  # each of its bytes may cost ten as a value
 DEEPEST = 10
 LONGEST = 4096  # entries of a list or a dictionary
 LONGEST_TEXT = 2**22  # a source travels whole
@@ -121,7 +122,7 @@ def read_sizes(prefix: bytes) -> tuple[int, int]:
     if len(prefix) != 20 or prefix[:4] != MAGIC:
         raise WireError("not a message")
     header, body = struct.unpack("<QQ", prefix[4:])
-    if header + body > LARGEST_MESSAGE:
+    if header > LARGEST_HEADER or header + body > LARGEST_MESSAGE:
         raise WireError(f"a message of {header + body} bytes")
     return header, body
 

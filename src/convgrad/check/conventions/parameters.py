@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convgrad.check.conventions.arguments import roles_in
 from convgrad.check.conventions.layouts import (
     BIAS_LAYOUTS,
     FLAT_BIAS,
@@ -113,6 +114,8 @@ def with_paths(c: Convention, found: dict[Path, Array], probe: Probe) -> Convent
     situation = c.situation(probe)
     w = ROLE["weights"].ways[0].write(situation)
     path = next((p for p, a in found.items() if a.shape == w.shape and np.array_equal(a, w)), None)
+    if "bias" not in roles_in(c.constructor):  # made by the object, or there is none
+        return _with_bias(replace(c, weights_path=path), found, probe, skip=path or ())
     b = ROLE["bias"].ways[0].write(situation) if c.bias else None
     bias = next(
         (

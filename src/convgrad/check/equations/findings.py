@@ -51,11 +51,11 @@ def missing_sums(reading: Reading) -> Finding | None:
 def same_letters(reading: Reading) -> Finding | None:
     """Samples, channels and filters of two tensors that must be the same letter."""
     factors = reading.factors
-    pairs = {"N": ("x", "z"), "K": ("w", "z"), "C": ("x", "w")}
+    pairs = [("N", "x", "z"), ("G", "x", "z"), ("G", "w", "z"), ("K", "w", "z"), ("C", "x", "w")]
     if reading.which == "db":
-        pairs = {"K": ("b", "z")}
+        pairs = [("K", "b", "z")]
     right: dict[str, dict[str, Affine]] = {}
-    for letter, (first, second) in pairs.items():
+    for letter, first, second in pairs:
         a, b = factors.get(first), factors.get(second)
         one, two = (a.at(letter) if a else None), (b.at(letter) if b else None)
         if a is None or b is None or one is two is None:
@@ -64,8 +64,8 @@ def same_letters(reading: Reading) -> Finding | None:
             lacks, has = (a, b) if one is None else (b, a)
             return _lone(reading, letter, lacks, has)
         if one != two:
-            changed = reading.other if reading.other in {a, b} else reading.error
-            changed = changed or reading.error
+            changed = reading.other if reading.other in {a, b} else None
+            changed = changed or next(f for f in (a, b) if f in reading.product)
             value: Affine = two if changed is a else one
             right.setdefault(changed.role, {})[letter] = value
     if not right:
@@ -83,7 +83,7 @@ def same_letters(reading: Reading) -> Finding | None:
 
 def _lone(reading: Reading, letter: str, lacks: Factor, has: Factor) -> Finding | None:
     """An axis that only one of two tensors has."""
-    words = {"N": "the sample", "C": "the channel", "K": "the filter"}[letter]
+    words = {"N": "the sample", "C": "the channel", "K": "the filter", "G": "the group"}[letter]
     subscript = has.at(letter)
     if subscript is not None and letter == "N" and subscript.plain in reading.sums:
         return None  # a sum over samples of an input that has only one
@@ -106,17 +106,28 @@ def _why(old: Factor, new: Factor) -> str:
     return f"wrong subscript: {words}"
 
 
-def sums_that_repeat(reading: Reading) -> Finding | None:
+def sums_that_repeat(reading: Reading, *, alone: bool = True) -> Finding | None:
     """Sums over what nothing depends on, and sums that are missing for want of a letter."""
     used = {n for a in reading.term.accesses for s in a.subscripts for n in s.indices}
     idle = [name for name in reading.sums if name not in used]
     if idle:
         return Finding(f"the sum over {', '.join(idle)} adds the same product again and again")
-    axes = {"dx": "K", "dw": "N", "db": "N"}[reading.which]
-    expected = [axes] if axes in reading.error.axes else []
-    expected += list(reading.spatial)
+    if not alone:
+        return None  # other terms may hold what this one lacks: evaluation tells
+    axes = {"forward": "C", "dx": "K", "dw": "N", "db": "N"}[reading.which]
+    summed = reading.other if reading.which == "forward" else reading.error
+    expected = [axes] if summed and axes in summed.axes else []
+    kept = reading.left.axes if reading.which == "db" else ""
+    expected += [letter for letter in reading.spatial if letter not in kept]
     if len(reading.sums) < len(expected):
-        words = {"K": "filters", "N": "samples", "D": "slices", "H": "rows", "W": "columns"}
+        words = {
+            "C": "channels",
+            "K": "filters",
+            "N": "samples",
+            "D": "slices",
+            "H": "rows",
+            "W": "columns",
+        }
         return Finding(
             f"{len(reading.sums)} sums where {len(expected)} are needed: over"
             f" {', '.join(words[letter] for letter in expected)}"

@@ -7,26 +7,34 @@ once. Ranges are proved by exact evaluation.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from itertools import product
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from convgrad.algebra.differentiate import CHAIN, LINEAR, RANGES, SOLVE
+from convgrad.algebra.differentiate import CHAIN, GIVEN, LINEAR, RANGES, SOLVE
+from convgrad.algebra.expression import Divides
 from convgrad.algebra.parse import read, read_all
-from convgrad.algebra.polynomial import ONE, ZERO
+from convgrad.algebra.polynomial import ONE, ZERO, Polynomial
 from convgrad.algebra.written import counted_from, origins
 from convgrad.check.equations.findings import Finding, missing_sums, same_letters, sums_that_repeat
 from convgrad.check.equations.proof import holds
 from convgrad.check.equations.reading import (
     SPATIAL,
+    WEIGHTS,
     Factor,
     Reading,
+    Terms,
+    axes_by_sharing,
     axes_of,
     bare,
+    common,
     confused,
     moving,
-    roles_of,
     shared,
+    split_groups,
+    terms_of,
     turned,
     without_ties,
 )
@@ -35,12 +43,16 @@ from convgrad.check.mistakes.equations import in_words, right_equation
 from convgrad.errors import EquationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from convgrad.algebra.polynomial import Polynomial
-    from convgrad.algebra.written import Written
+    from convgrad.algebra.affine import Affine
+    from convgrad.algebra.written import Written, WrittenTerm
     from convgrad.check.nest import Pass
 
+Products: TypeAlias = "tuple[Reading, ...]"
+"""The products of one equation, each understood; the first says what they have in common."""
+
+RIGHT_FORWARD = "it is the forward pass of a layer, up to names and order"
 RIGHT = "it is the gradient of the forward pass, up to names and order"
 MULTIPLIES = (
     "the stride multiplies where it must divide: input i belongs to output (i + p - t)/s,"
@@ -65,6 +77,7 @@ class EquationReport:
         derived: the gradient as the algebra derives it, with stride, padding and dilation.
         missed: the rule of the derivation that a wrong equation departs from.
         notes: what was assumed.
+        transposed: the forward pass is that of a transposed layer.
     """
 
     equation: str
@@ -77,6 +90,7 @@ class EquationReport:
     derived: str = ""
     missed: str = ""
     notes: tuple[str, ...] = ()
+    transposed: bool = False
 
     @property
     def is_right(self) -> bool:
@@ -107,7 +121,7 @@ def check_equation(text: str, forward: str | None = None) -> EquationReport:
     """Check an equation of a backward pass against the gradient of the forward pass.
 
     Args:
-        text: LaTeX or index notation: one product under sums, for dx, dw or db.
+        text: LaTeX or index notation: products under sums, for dx, dw, db or the forward pass.
         forward: the forward pass it belongs to; by default a cross-correlation in the same layout.
     Returns: the report.
     Raises: EquationError: (also ParseError) where the text has no meaning.
@@ -134,16 +148,20 @@ class Forward:
     kernel: str
     starts: Mapping[tuple[str, int], Polynomial]
     layers: Mapping[str, Layer]
+    transposed: bool = False
 
 
 def _forward(text: str) -> Forward:
-    """A forward pass read as z = sum x*w, by the subscript that moves."""
+    """A forward pass read as z = sum x*w, by the names or by the subscript that moves."""
     written = read(text)
     term = next((t for t in written.terms if len(t.accesses) == 2), None)
     if term is None:
         raise EquationError("the forward pass has no product", got=str(written))
-    product = replace(written, terms=(term,))
+    alone = replace(written, terms=(term,))
+    named = [a for a in term.accesses if WEIGHTS.fullmatch(bare(a.name))]
     input_, weights = sorted(term.accesses, key=lambda a: all(s.plain for s in a.subscripts))
+    if len(named) == 1 and input_ in named:
+        input_, weights = weights, input_
     roles = {bare(input_.name): "x", bare(weights.name): "w"}
     roles.setdefault(bare(written.left.name), "z")
     firsts = {s.name: s.first for s in term.sums if s.first is not None}
@@ -152,21 +170,27 @@ def _forward(text: str) -> Forward:
         for axis, subscript in enumerate(weights.subscripts)
         if subscript.plain in firsts
     }
-    counted = counted_from(product, origins(product, 0))
+    counted = counted_from(alone, origins(alone, 0))
     moves = moving(counted)
     (put,) = counted.terms
     x, w = (next(a for a in put.accesses if a.name == n.name) for n in (input_, weights))
     parts = [Factor("x", x, axes_of(x, "x", moves, 2)), Factor("w", w, axes_of(w, "w", moves, 2))]
     z = Factor("z", counted.left, axes_of(counted.left, "z", moves, 2))
     kernel = _kernel_axes(parts[1], parts[0], z)
+    layers = _layers_of(parts[0], z, parts[1])
+    around = {} if layers else _layers_of(z, parts[0], parts[1])
+    return Forward(roles, kernel, starts, layers or around, transposed=bool(around))
+
+
+def _layers_of(long: Factor, short: Factor, w: Factor) -> dict[str, Layer]:
+    """The relation on every axis; of a transposed layer the output is the long side."""
     layers: dict[str, Layer] = {}
     for letter in SPATIAL:
-        forms = [f.at(letter) for f in (parts[0], z, parts[1])]
-        if all(form is not None for form in forms):
-            found = solve(*(form for form in forms if form is not None))
-            if found is not None:
-                layers[letter] = found
-    return Forward(roles, kernel, starts, layers)
+        i, o, t = long.at(letter), short.at(letter), w.at(letter)
+        found = solve(i, o, t) if i is not None and o is not None and t is not None else None
+        if found is not None:
+            layers[letter] = found
+    return layers
 
 
 def _kernel_axes(w: Factor, x: Factor, z: Factor) -> str:
@@ -181,16 +205,42 @@ def _kernel_axes(w: Factor, x: Factor, z: Factor) -> str:
     return "".join(letters)
 
 
-def _readings(written: Written, text: str, forward: Forward | None) -> list[Reading]:
-    """The equation counted from 0 and from 1, where the page leaves that open."""
-    known = dict(forward.roles) if forward else {}
-    which, roles = roles_of(written, text, known)
-    firsts = {s.first.number for t in written.terms for s in t.sums if s.first is not None}
-    stated = firsts & {0, 1}
-    bases = sorted(n for n in stated if n is not None) if len(stated) == 1 else [0, 1]
-    return [
-        _reading(way, which, roles, base, forward) for way in _operations(written) for base in bases
-    ]
+def _readings(written: Written, terms: Terms, forward: Forward | None) -> list[Products]:
+    """The equation with and without groups, counted from 0 and from 1 where that is left open."""
+    parts = [replace(written, terms=(term,)) for term in terms.products]
+    bases = _bases(written)
+    ways = _operations(parts[0]) if len(parts) == 1 else [None]
+    found: list[Products] = []
+    refused: EquationError | None = None
+    for way, base, grouped in product(ways, bases, (False, True)):
+        try:
+            each = [
+                _reading(way or part, terms.which, terms.roles, base, forward, grouped=grouped)
+                for part in parts
+            ]
+        except EquationError as error:
+            refused = refused or error
+            continue
+        kept = tuple(r for r in each if r is not None)
+        if len(kept) == len(each):
+            found.append(kept)
+    if not found:
+        raise refused or EquationError(
+            "the axes are not those of a layer",
+            got=", ".join(map(str, written.accesses())),
+            expected="samples, groups, channels or filters, and up to three positions",
+        )
+    return found
+
+
+def _bases(written: Written) -> list[int]:
+    """The numbers that counting may start at: what is written under a sum over positions."""
+    firsts = {s.name: s.first.number for t in written.terms for s in t.sums if s.first is not None}
+    moves = {n for t in written.terms for n in moving(replace(written, terms=(t,)))}
+    positions = {number for name, number in firsts.items() if name in moves} & {0, 1}
+    if len(positions) == 1:
+        return sorted(n for n in positions if n is not None)
+    return [1, 0] if set(firsts.values()) == {1} else [0, 1]
 
 
 def _operations(written: Written) -> list[Written]:
@@ -206,9 +256,15 @@ def _operations(written: Written) -> list[Written]:
 
 
 def _reading(
-    written: Written, which: Pass, roles: dict[str, str], first: int, forward: Forward | None
-) -> Reading:
-    target = {"dx": "x", "dw": "w", "db": "b"}[which]
+    written: Written,
+    which: Pass,
+    roles: dict[str, str],
+    first: int,
+    forward: Forward | None,
+    *,
+    grouped: bool,
+) -> Reading | None:
+    target = {"dx": "x", "dw": "w", "db": "b", "forward": "z"}[which]
     every = {**roles, written.left.name: target}
     given: Mapping[tuple[str, int], Polynomial] = forward.starts if forward else {}
     starts = {
@@ -219,20 +275,28 @@ def _reading(
     }
     start = origins(written, first, starts)
     counted = counted_from(written, start)
-    counted = without_ties(counted, [name for name, role in roles.items() if role == "z"])
+    counted = without_ties(counted, [name for name, role in every.items() if role == "z"])
+    counted, named = split_groups(counted)
     moves = moving(counted)
     (term,) = counted.terms
-    count = max((sum(not s.plain for s in a.subscripts) for a in counted.accesses()), default=0)
-
-    def factor(access: Any, role: str) -> Factor:
-        return Factor(role, access, axes_of(access, role, moves, count or 2))
-
+    transposed = forward.transposed if forward else False
     if which == "db":
         (access,) = term.accesses
         error, left = _bias_axes(access, counted.left)
-        return Reading(which, left, error, None, term, counted, first, start)
-    left = factor(counted.left, target)
-    parts = [factor(access, roles[access.name]) for access in term.accesses]
+        reading = Reading(which, left, (error,), term, counted, first, start, transposed)
+        return None if grouped else reading
+    owners = [(target, counted.left), *((roles[a.name], a) for a in term.accesses)]
+    groups = named or (common([a for _, a in owners], moves) if grouped else frozenset[str]())
+    if groups:
+        axes = axes_by_sharing(dict(owners), groups, moves)
+        if axes is None or not grouped:
+            return None
+        left, *parts = (turned(Factor(role, access, axes[role])) for role, access in owners)
+        return Reading(which, left, tuple(parts), term, counted, first, start, transposed)
+    if grouped:
+        return None
+    count = max((sum(not s.plain for s in a.subscripts) for a in counted.accesses()), default=0)
+    left, *parts = (Factor(r, a, axes_of(a, r, moves, count or 2)) for r, a in owners)
     if forward and forward.kernel:
         w = left if left.role == "w" else next(p for p in parts if p.role == "w")
         if len(forward.kernel) == len(w.axes):
@@ -241,9 +305,7 @@ def _reading(
             parts = [put if p is w else p for p in parts]
     parts = [turned(shared(p, [left, *(o for o in parts if o is not p)])) for p in parts]
     left = shared(left, parts)
-    error = next(p for p in parts if p.role == "z")
-    other = next(p for p in parts if p.role != "z")
-    return Reading(which, left, error, other, term, counted, first, start)
+    return Reading(which, left, tuple(parts), term, counted, first, start, transposed)
 
 
 def _bias_axes(error: Any, left: Any) -> tuple[Factor, Factor]:
@@ -256,7 +318,13 @@ def _bias_axes(error: Any, left: Any) -> tuple[Factor, Factor]:
         raise EquationError(f"the axes of {error} are not those of an error", got=str(error))
     for place, letter in zip(rest, names, strict=True):
         letters[place] = letter
-    axes = "K" * len(left.subscripts)
+    own = dict(zip(error.subscripts, letters, strict=True))
+    axes = "".join(own.get(s, "K") for s in left.subscripts)
+    if len(set(axes)) < len(axes):
+        raise EquationError(
+            f"the axes of {left} are not those of a bias",
+            expected="the filter, and the positions of the output where it has one for each",
+        )
     return Factor("z", error, "".join(letters)), Factor("b", left, axes)
 
 
@@ -265,20 +333,40 @@ def _bias_axes(error: Any, left: Any) -> tuple[Factor, Factor]:
 
 def _check(written: Written, text: str, forward: str | None) -> EquationReport:
     given = _forward(forward) if forward else None
-    which, _ = roles_of(written, text, dict(given.roles) if given else {})
-    if reason := confused(written.left.name, which):
+    written = _without_scalars(written)
+    terms = terms_of(written, text, dict(given.roles) if given else {})
+    if reason := confused(written.left.name, terms.which):
         return EquationReport(
-            str(written), which, "wrong", reason=reason, missed=LINEAR.name, notes=written.notes
-        )
-    judged = [(r, _judge(r, written, given)) for r in _readings(written, text, given)]
-    return min(judged, key=lambda pair: _rank(*pair))[1]
+            str(written), terms.which, "wrong", reason=reason, missed=LINEAR.name,
+            notes=written.notes,
+        )  # fmt: skip
+    ways = _readings(written, terms, given)
+    judged = [(_judge(products, written, terms, given), products) for products in ways]
+    order = sorted(range(len(judged)), key=lambda n: (*_rank(*judged[n], _bases(written)), n))
+    return judged[order[0]][0]
 
 
-def _rank(reading: Reading, report: EquationReport) -> tuple[bool, bool, int]:
+def _rank(report: EquationReport, products: Products, bases: list[int]) -> tuple[bool, bool, int]:
     """Right before wrong, no padding before a number that might be where counting starts."""
-    layers, _ = _solved(reading, None)
+    layers, _ = _solved(products[0], None)
     odd = any(not _is_usual(layer.padding) for layer in layers.values())
-    return (report.verdict == "wrong", odd, reading.first)
+    return (report.verdict == "wrong", odd, bases.index(products[0].first))
+
+
+def _without_scalars(written: Written) -> Written:
+    """Letters without subscripts beside tensors, such as a rate, as factors of the product."""
+
+    def put(term: WrittenTerm) -> WrittenTerm:
+        scalars = [a.name for a in term.accesses if not a.subscripts and not a.rotated]
+        if len(scalars) == len(term.accesses):
+            return term
+        over, under = term.factor
+        for name in scalars:
+            over = over * Polynomial.letter(name)
+        kept = tuple(a for a in term.accesses if a.subscripts or a.rotated)
+        return replace(term, accesses=kept, factor=(over, under))
+
+    return replace(written, terms=tuple(map(put, written.terms)))
 
 
 def _is_usual(padding: Polynomial) -> bool:
@@ -287,7 +375,10 @@ def _is_usual(padding: Polynomial) -> bool:
     return padding == ZERO or named or _is_size_less_one(padding)
 
 
-def _judge(reading: Reading, written: Written, forward: Forward | None) -> EquationReport:
+def _judge(
+    products: Products, written: Written, terms: Terms, forward: Forward | None
+) -> EquationReport:
+    reading, *others = products
     notes = [*written.notes, f"indices count from {reading.first}"]
     if forward is None:
         shown = ", ".join(f"{role} {f.axes}" for role, f in sorted(reading.factors.items()))
@@ -296,32 +387,97 @@ def _judge(reading: Reading, written: Written, forward: Forward | None) -> Equat
         str(written),
         reading.which,
         "wrong",
-        derived=in_words(right_equation(reading.which)),
+        derived=in_words(right_equation(reading.which, transposed=reading.transposed)),
         notes=tuple(notes),
+        transposed=reading.transposed,
     )
-    if written.rounded:
+    if written.rounded and not all(_divides(r) for r in products):
         return replace(
             report,
             reason="rounding adds products that do not exist: there is one only where the stride"
             " divides the difference",
             correction="the quotient without rounding, where it comes out even",
+            conditions=("right only for stride 1",) if _strides(reading) else (),
             missed=SOLVE.name,
         )
+    layers: dict[str, Layer] = {}
+    model = forward or _model(products)
+    for one in products:
+        found, solved = _fault(one, model, alone=not others)
+        if found is not None:
+            return _with(report, found, _whole(products, one, found, terms))
+        if layers and solved != layers:
+            return _with(report, Finding("the products belong to layers that differ"), "")
+        layers = solved
+    faults = [fault for extra in terms.extra if (fault := _fault_of_extra(extra, reading))]
+    if faults:
+        return _with(report, faults[0], "")
+    return _conditions(report, products, written, terms, layers)
+
+
+def _model(products: Products) -> Forward | None:
+    """The layer of the first product that has one, for what the others should be."""
+    if len(products) < 2:
+        return None
+    solved = [_solved(one, None) for one in products]
+    layers = next((layers for layers, fault in solved if fault is None), None)
+    return None if layers is None else Forward({}, "", {}, layers)
+
+
+def _divides(reading: Reading) -> bool:
+    """Whether every quotient stands beside the condition that it comes out even."""
+    forms = [s for f in reading.factors.values() for s in f.access.subscripts if s.divisor != ONE]
+    known = [c for c in reading.term.conditions if isinstance(c, Divides)]
+    return all(
+        any(c.modulus == f.divisor and c.value in {f.numerator, -f.numerator} for c in known)
+        for f in forms
+    )
+
+
+def _fault(
+    reading: Reading, forward: Forward | None, *, alone: bool
+) -> tuple[Finding | None, dict[str, Layer]]:
+    """What is wrong with one product, and the layer that it belongs to."""
     found = missing_sums(reading) or same_letters(reading)
     layers, turn = _solved(reading, forward)
-    if found is None:
-        found = turn or sums_that_repeat(reading)
-    if found is not None:
-        return _with(report, found)
-    return _conditions(report, reading, written, layers)
+    return found or turn or sums_that_repeat(reading, alone=alone), layers
 
 
-def _with(report: EquationReport, found: Finding) -> EquationReport:
+def _whole(products: Products, wrong: Reading, found: Finding, terms: Terms) -> str:
+    """The corrected equation with what is right in it."""
+    if not found.corrected:
+        return ""
+    each = [found.corrected if r is wrong else r.written_with({}) for r in products]
+    left, _, first = each[0].partition(" = ")
+    others = [text.partition(" = ")[2] for text in each[1:]]
+    return " + ".join([f"{left} = {first}", *others, *map(str, terms.extra)])
+
+
+def _fault_of_extra(term: WrittenTerm, reading: Reading) -> Finding | None:
+    """The bias of a forward pass is b[k], added once."""
+    if reading.which != "forward":
+        return None
+    (access,) = term.accesses
+    filters = reading.error.at("K")
+    counted = reading.origins.from_zero(access)
+    if term.sums or term.coefficient != 1:
+        return Finding(f"{access} is added once to every output", f"{access} alone", missed=GIVEN)
+    if access.subscripts and filters is not None and filters not in counted.subscripts:
+        name = reading.on_the_page(reading.error).partition("[")[0]
+        return Finding(
+            f"every filter of {name} has its own bias: {access} has another letter",
+            f"{access.name}[{filters}] instead of {access}",
+            missed=GIVEN,
+        )
+    return None
+
+
+def _with(report: EquationReport, found: Finding, corrected: str) -> EquationReport:
     return replace(
         report,
         reason=found.reason,
         correction=found.correction,
-        corrected=found.corrected,
+        corrected=corrected,
         conditions=found.conditions,
         missed=found.missed.name,
         notes=(*report.notes, *found.notes),
@@ -336,9 +492,9 @@ def _solved(reading: Reading, forward: Forward | None) -> tuple[dict[str, Layer]
     x, w = reading.factors["x"], reading.factors["w"]
     if len({"".join(c for c in f.axes if c in SPATIAL) for f in (x, w, reading.error)}) > 1:
         return layers, Finding("the tensors do not have the same number of positions")
-    explicit = any(a.rotated for t in reading.written.terms for a in t.accesses)
+    explicit = w.access.rotated or marked(w, TURNED)
     for letter in reading.spatial:
-        i, o, t = x.at(letter), reading.error.at(letter), w.at(letter)
+        i, o, t = _triple(reading, letter)
         if i is None or o is None or t is None:
             return layers, Finding("the tensors do not have the same number of positions")
         found = solve(i, o, t)
@@ -352,6 +508,12 @@ def _solved(reading: Reading, forward: Forward | None) -> tuple[dict[str, Layer]
     if ignored:
         return layers, _misplaced(reading, forward, next(iter(layers.values())))
     return layers, None
+
+
+def _triple(reading: Reading, letter: str) -> tuple[Affine | None, Affine | None, Affine | None]:
+    """The subscripts of the long side, the short side and the kernel on one axis."""
+    x, z, w = (reading.factors[role].at(letter) for role in "xzw")
+    return (z, x, w) if reading.transposed else (x, z, w)
 
 
 def _impossible(found: Layer, known: Layer | None, *, explicit: bool) -> bool:
@@ -371,21 +533,22 @@ def _is_size_less_one(padding: Polynomial) -> bool:
 
 def _misplaced(reading: Reading, forward: Forward | None, found: Layer | None) -> Finding:
     """The subscript of the factor that moves, as it should be."""
-    x, w, z = reading.factors["x"], reading.factors["w"], reading.error
-    forms = [f.at(letter) for f in (x, z, w) for letter in reading.spatial]
+    z = reading.error
+    forms = [form for letter in reading.spatial for form in _triple(reading, letter)]
     moved = next(
         (f for f in (z, reading.other, reading.left) if f and any(
             not s.plain for c, s in f.pairs() if c in SPATIAL)), z,
     )  # fmt: skip
     changes: dict[str, Any] = {}
     for letter in reading.spatial:
-        i, o, t = x.at(letter), z.at(letter), w.at(letter)
+        i, o, t = _triple(reading, letter)
         if i is None or o is None or t is None:
             continue
         own = [i, o, t]
         layer = meant([f for f in forms if f is not None and set(f.letters) <= _letters(own)])
         layer = forward.layers.get(letter, layer) if forward else layer
-        right = {"x": layer.input(o, t), "z": layer.output(i, t), "w": layer.tap(i, o)}
+        long, short = ("z", "x") if reading.transposed else ("x", "z")
+        right = {long: layer.input(o, t), short: layer.output(i, t), "w": layer.tap(i, o)}
         changes[letter] = right[moved.role]
     fixed = moved.with_subscripts(changes)
     old, new = reading.on_the_page(moved), reading.on_the_page(fixed)
@@ -427,13 +590,14 @@ def _strides(reading: Reading) -> list[str]:
 
 def _right_for_stride_one(reading: Reading) -> bool:
     """Whether the subscripts belong together once every stride is 1."""
-    x, w, z = reading.factors["x"], reading.factors["w"], reading.error
     ones = dict.fromkeys(_strides(reading), 1)
     if not ones:
         return False
     for letter in reading.spatial:
-        forms = [f.at(letter) for f in (x, z, w)]
-        found = solve(*(form.with_sizes(ones) for form in forms if form is not None))
+        i, o, t = _triple(reading, letter)
+        if i is None or o is None or t is None:
+            return False
+        found = solve(i.with_sizes(ones), o.with_sizes(ones), t.with_sizes(ones))
         if found is None or found.flipped:
             return False
     return True
@@ -449,47 +613,49 @@ def _page(reading: Reading, factor: Factor) -> list[str]:
 
 def _conditions(
     report: EquationReport,
-    reading: Reading,
+    products: Products,
     written: Written,
+    terms: Terms,
     layers: dict[str, Layer],
 ) -> EquationReport:
+    reading = products[0]
     words: dict[str, None] = {}
     layers_found = tuple(layers.values())
-    if any(layer.flipped for layer in layers_found):
+    turned_kernel = marked(reading.factors["w"], TURNED) if "w" in reading.factors else False
+    if any(layer.flipped for layer in layers_found) and turned_kernel:
+        words[f"{reading.factors['w'].access.name} is the kernel turned by 180 degrees"] = None
+    elif any(layer.flipped for layer in layers_found):
         words["the forward pass is a true convolution (its taps run against the input)"] = None
     for layer in layers_found:
-        words |= dict.fromkeys(_words(layer))
-    if written.operation == "ast" and layers:
+        words |= dict.fromkeys(_words(layer, reading))
+    if reading.written.operation and written.operation == "ast" and layers:
         flipped = any(layer.flipped for layer in layers_found)
         words = {w: None for w in words if "true convolution" not in w}
         same = flipped == (reading.written.operation == "ast")
         words[SAME_OPERATION if same else OTHER_OPERATION] = None
-    axes = {c for f in reading.factors.values() for c in f.axes}
-    if reading.which != "db" and "C" not in axes:
-        words["one channel"] = None
-    if "K" not in axes:
-        words["one filter"] = None
-    over, under = reading.term.factor
-    if (over, under) != (ONE, ONE):
-        words[f"the loss is a mean with the factor {over}/{under}, which belongs to the loss"] = (
-            None
-        )
-    if reading.term.coefficient != 1:
+    words |= dict.fromkeys(_sizes(reading))
+    words |= dict.fromkeys(_factors(products, terms))
+    wrong = next((r.term.coefficient for r in products if r.term.coefficient != 1), None)
+    if wrong is not None:
         return replace(
             report,
-            reason=f"the factor {reading.term.coefficient} does not come out of the chain rule",
-            correction=f"no factor instead of {reading.term.coefficient}",
+            reason=f"the factor {wrong} does not come out of the chain rule",
+            correction=f"no factor instead of {wrong}",
             missed=CHAIN.name,
         )
-    shown = holds(reading, layers)
+    shown, meanings = holds(products, layers)
+    words |= dict.fromkeys(meanings)
     if shown is False:
+        several = "products are missing or added twice" if len(products) > 1 else ""
         return replace(
             report,
-            reason="the subscripts are right, but the ranges leave products out or add some",
+            reason="the subscripts are right, but "
+            + (several or "the ranges leave products out or add some"),
             missed=RANGES.name,
             notes=(*report.notes, "found by exact evaluation on a small layer"),
         )
-    if shown is None and (reading.term.conditions or any(i.last for i in reading.term.sums)):
+    limited = any(r.term.conditions or any(i.last for i in r.term.sums) for r in products)
+    if shown is None and (limited or len(products) > 1):
         words["the ranges under the sum leave nothing out"] = None
     proved = "proved on a small layer by exact evaluation" if shown else ""
     verdict = "right under a condition" if words else "right"
@@ -497,20 +663,60 @@ def _conditions(
         report,
         verdict=verdict,
         conditions=tuple(words),
-        reason=RIGHT,
+        reason=RIGHT if reading.which != "forward" else RIGHT_FORWARD,
         notes=(*report.notes, *([proved] if proved else [])),
     )
 
 
-def _words(layer: Layer) -> list[str]:
+def _sizes(reading: Reading) -> Iterator[str]:
+    """What the tensors' axes say of the layer."""
+    axes = {c for f in reading.factors.values() for c in f.axes}
+    if reading.which == "db":
+        axes |= {"C"}
+    if "G" in axes and not {"C", "K"} & axes:
+        yield "every channel has a filter of its own (a depthwise layer)"
+    elif reading.which == "db" and set(SPATIAL) & set(reading.left.axes):
+        yield "every output position has a bias of its own (untied)"
+    elif "G" not in axes:
+        if "C" not in axes:
+            yield "one channel"
+        if "K" not in axes:
+            yield "one filter"
+
+
+def _factors(products: Products, terms: Terms) -> Iterator[str]:
+    """What stands before the sums, and what is added to them."""
+    for reading in products:
+        over, under = reading.term.factor
+        if (over, under) == (ONE, ONE):
+            continue
+        if over == ONE:
+            yield f"the loss is a mean with the factor {over}/{under}, which belongs to the loss"
+        else:
+            whole = str(over) if under == ONE else f"{over}/{under}"
+            yield f"the factor {whole} belongs to the loss or to the step, not to the gradient"
+    if products[0].which == "dw":
+        for term in terms.extra:
+            yield f"the loss has a penalty on the weights, whose derivative is {term}"
+
+
+def _words(layer: Layer, reading: Reading) -> list[str]:
     """What a layer must be for the equation to be its gradient."""
     stride, padding = layer.stride, layer.padding
+    error, data = reading.error, reading.factors.get("x", reading.error)
     found: list[str] = []
-    if not stride.letters:
+    if stride == ONE and marked(error, SPREAD) and reading.which != "forward":
+        name = error.access.name
+        found.append(
+            f"{name} is the error with s - 1 zeros between its entries (for stride 1 the error)"
+        )
+    elif not stride.letters:
         found.append(f"stride {stride}")
     dilation = -layer.dilation if layer.flipped else layer.dilation
     if layer.flipped:
         pass
+    elif padding == ZERO and marked(data, PADDED):
+        found.append(f"{data.access.name} is the input with its padding")
     elif padding == ZERO:
         found.append("no padding")
     elif _is_size_less_one(padding):
@@ -520,3 +726,14 @@ def _words(layer: Layer) -> list[str]:
     if not dilation.letters and dilation != ONE:
         found.append(f"dilation {dilation}")
     return found
+
+
+# Marks on a tensor that make another one of it, at the end of its name.
+SPREAD = re.compile(r".*_(tilde|hat|check|up|dil|dilated)")
+PADDED = re.compile(r".*_(tilde|hat|check|pad|padded|ext)")
+TURNED = re.compile(r".*_(tilde|hat|check|rot)")
+
+
+def marked(factor: Factor, mark: re.Pattern[str]) -> bool:
+    """Whether the name of a tensor says that something was done to it first."""
+    return bool(mark.fullmatch(bare(factor.access.name)))

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from convgrad.algebra.affine import Affine
 from convgrad.algebra.conditions import reading_conditions
 from convgrad.algebra.expression import Access, Divides, Equation, Index, Tensor, Term, Within
 from convgrad.algebra.layers import passes
 from convgrad.algebra.polynomial import ONE, ZERO, Polynomial
+from convgrad.algebra.written import AtLeast, with_both_ends
 from convgrad.check.equations.reading import SPATIAL, size_of_kernel
 from convgrad.check.equations.relation import DILATION, PADDING, STRIDE, Layer
 from convgrad.convolution import Convolution
@@ -24,40 +26,79 @@ from convgrad.errors import ConvgradError
 from convgrad.exact.vectorised import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from convgrad.check.equations.reading import Factor, Reading
     from convgrad.exact.arithmetic import Array
 
 Sizes: TypeAlias = dict[str, int]
 Lengths: TypeAlias = dict[tuple[str, str], int]
-SAMPLES, CHANNELS, FILTERS = 2, 2, 3
+SAMPLES, GROUPS, CHANNELS, FILTERS = 2, 2, 2, 3
 INPUT = {"D": 6, "H": 8, "W": 7}
 TAPS = {"D": 2, "H": 3, "W": 2}
+FAR = 12
+THINGS = {
+    "w": "the kernel has {} taps",
+    "z": "the output has {} positions",
+    "x": "the input has {} positions",
+}
 PLAIN = Layer(ONE, ONE, ZERO)
 
 
-def holds(reading: Reading, layers: Mapping[str, Layer]) -> bool | None:
+def holds(
+    products: Sequence[Reading], layers: Mapping[str, Layer]
+) -> tuple[bool | None, tuple[str, ...]]:
     """Whether the equation gives the gradient of a layer with these strides, on every entry.
 
-    Returns: None where its letters cannot be given values, so that nothing is shown.
+    Returns: the answer, None where its letters cannot be given values, so that nothing is shown;
+        and what letters in the ranges must stand for, where that is not the size of an axis.
     """
-    values = _values(reading, layers)
+    reading = products[0]
+    values = {name: v for one in products for name, v in _values(one, layers).items()}
     layer = _layer(reading, layers, values)
     if layer is None:
-        return None
+        return None, ()
     lengths = _lengths(reading, layer)
-    if any(_lacks(factor, reading, lengths) for factor in reading.factors.values()):
-        return None
-    equation = _equation(reading, lengths, values)
-    if equation is None:
-        return None
-    return _agree(reading, equation, layer)
+    if any(_lacks(factor, one, lengths) for one in products for factor in one.factors.values()):
+        return None, ()
+    terms: list[Equation] = []
+    meanings: list[str] = []
+    for one in products:
+        equation = _equation(_bounded(one), lengths, values, meanings)
+        if equation is None:
+            return None, tuple(meanings)
+        terms.append(equation)
+    whole = replace(terms[0], terms=tuple(term for e in terms for term in e.terms))
+    return _agree(reading, whole, layer), tuple(meanings)
+
+
+def _bounded(reading: Reading) -> Reading:
+    """Sums over indices that are no whole subscript, as sums over all that can matter.
+
+    In w[2*t + 1] the index t may be negative: it is written as t - FAR for t from 0 to 2*FAR.
+    """
+    plain = {s.plain for f in reading.factors.values() for _, s in f.pairs()}
+    open_ = [i.name for i in reading.term.sums if i.first is None and i.name not in plain]
+    if not open_:
+        return reading
+    values = {name: Affine.index(name) - FAR for name in open_}
+    product = tuple(_moved_along(factor, values) for factor in reading.product)
+    sums = tuple(
+        replace(i, first=ZERO, last=Polynomial.of(2 * FAR)) if i.name in open_ else i
+        for i in reading.term.sums
+    )
+    term = replace(reading.term.map(lambda form: form.with_indices(values)), sums=sums)
+    return replace(reading, product=product, term=term)
+
+
+def _moved_along(factor: Factor, values: Mapping[str, Affine]) -> Factor:
+    pairs = factor.pairs()
+    return factor.with_subscripts({letter: s.with_indices(values) for letter, s in pairs})
 
 
 def _lacks(factor: Factor, reading: Reading, lengths: Lengths) -> bool:
     """Whether a tensor has no axis where the layer has several samples, channels or filters."""
-    needed = {"x": "NC", "w": "KC", "z": "NK", "b": "K"}[factor.role] + reading.spatial
+    needed = {"x": "NGC", "w": "GKC", "z": "NGK", "b": "GK"}[factor.role] + reading.spatial
     missing = [c for c in needed if c not in factor.axes and c not in SPATIAL]
     return factor is not reading.left and any(lengths[factor.role, c] > 1 for c in missing)
 
@@ -112,11 +153,15 @@ def _layer(reading: Reading, layers: Mapping[str, Layer], values: Sizes) -> Conv
         dilations.append(abs(dilation))
         paddings.append(padding)
     axes = "".join(factor.axes for factor in reading.factors.values())
+    groups = GROUPS if "G" in axes else 1
     try:
         return Convolution(
             tuple(INPUT[letter] for letter in reading.spatial),
-            CHANNELS if "C" in axes else 1,
-            FILTERS if "K" in axes else 1,
+            groups * (CHANNELS if "C" in axes else 1),
+            groups * (FILTERS if "K" in axes else 1),
+            groups=groups,
+            transposed=reading.transposed,
+            bias=False if reading.which == "forward" else "filter",
             kernel=tuple(taps[letter] for letter in reading.spatial),
             stride=tuple(strides),
             dilation=tuple(dilations),
@@ -133,22 +178,31 @@ def _lengths(reading: Reading, layer: Convolution) -> Lengths:
     samples = SAMPLES if "N" in axes else 1
     found: Lengths = {}
     for role in "xwz":
-        found |= {(role, "N"): samples, (role, "C"): layer.in_channels, (role, "K"): layer.filters}
-    found["b", "K"] = layer.filters
+        found |= {(role, "N"): samples, (role, "G"): layer.groups}
+        found |= {
+            (role, "C"): layer.in_channels // layer.groups,
+            (role, "K"): layer.filters // layer.groups,
+        }
+    found |= {("b", "G"): layer.groups, ("b", "K"): layer.filters // layer.groups}
     for letter, axis in zip(reading.spatial, layer.axes, strict=True):
         found |= {("x", letter): axis.input, ("w", letter): axis.kernel, ("z", letter): axis.output}
     return found
 
 
-def _equation(reading: Reading, lengths: Lengths, values: Sizes) -> Equation | None:
+def _equation(
+    reading: Reading, lengths: Lengths, values: Sizes, meanings: list[str]
+) -> Equation | None:
     """The written equation with a number for every range."""
-    factors = [f for f in (reading.error, reading.other) if f is not None]
+    factors = reading.product
+    untied = reading.which == "db" and reading.left.axes != "K"
+    if untied or not all(subscript.plain for _, subscript in reading.left.pairs()):
+        return None
     extents: Sizes = {}
     for factor in (reading.left, *factors):
         for letter, subscript in factor.pairs():
             if subscript.plain:
                 extents.setdefault(subscript.plain, lengths[factor.role, letter])
-    known = _stated(reading, extents, values, lengths)
+    known = _stated(reading, extents, values, lengths, meanings)
     if any(index.name not in extents for index in reading.term.sums):
         return None
     reads = tuple(Access(_tensor(f, f.role, lengths), f.access.subscripts) for f in factors)
@@ -158,7 +212,14 @@ def _equation(reading: Reading, lengths: Lengths, values: Sizes) -> Equation | N
         for letter, s in reading.left.pairs()
     )
     sums = tuple(Index(i.name, Polynomial.of(extents[i.name])) for i in reading.term.sums)
-    term = Term(sums, reads, reading.term.conditions, Fraction(reading.term.coefficient))
+    written = [replace(c, value=c.value.with_sizes(known)) for c in reading.term.conditions]
+    ranges = {index.name: index.extent for index in (*indices, *sums)}
+    if any(c.value.indices - ranges.keys() for c in written):
+        return None
+    conditions = with_both_ends(written, ranges)
+    if conditions is None:
+        return None
+    term = Term(sums, reads, conditions, Fraction(reading.term.coefficient))
     if term.free - {index.name for index in (*indices, *sums)}:
         return None
     equation = Equation(left, indices, (term,)).with_sizes(known)
@@ -171,7 +232,9 @@ def _equation(reading: Reading, lengths: Lengths, values: Sizes) -> Equation | N
     return replace(equation, terms=(replace(term, conditions=(*term.conditions, *needed)),))
 
 
-def _stated(reading: Reading, extents: Sizes, values: Sizes, lengths: Lengths) -> Sizes:
+def _stated(
+    reading: Reading, extents: Sizes, values: Sizes, lengths: Lengths, meanings: list[str]
+) -> Sizes:
     """Put the ranges that are written into `extents`; the letters that have values now."""
     stated = {
         index.name: index.last - index.first + 1
@@ -181,7 +244,9 @@ def _stated(reading: Reading, extents: Sizes, values: Sizes, lengths: Lengths) -
     known = dict(values)
     for condition in reading.term.conditions:
         if isinstance(condition, Within):
-            known |= _length_of(condition, reading, lengths, known)
+            known |= _length_of(condition.value, condition.extent, reading, lengths, known)
+        elif isinstance(condition, AtLeast):
+            known |= _length_above(condition.value, reading, lengths, known, meanings)
     for name, size in stated.items():  # T - 1 above the sum over taps says what T is
         letters = size.letters - known.keys()
         if len(letters) == 1 and name in extents:
@@ -189,6 +254,7 @@ def _stated(reading: Reading, extents: Sizes, values: Sizes, lengths: Lengths) -
             rest = (size - letter).number
             if rest is not None:
                 known[letter] = extents[name] - rest
+                meanings += _meaning(size, rest, name, reading)
     for name, size in stated.items():
         number = size.at(known).number
         if number is not None:
@@ -196,18 +262,45 @@ def _stated(reading: Reading, extents: Sizes, values: Sizes, lengths: Lengths) -
     return known
 
 
-def _length_of(condition: Within, reading: Reading, lengths: Lengths, known: Sizes) -> Sizes:
+def _length_of(
+    value: Affine, extent: Polynomial, reading: Reading, lengths: Lengths, known: Sizes
+) -> Sizes:
     """0 <= i + p - s*o < T: T is the length of the axis that is read so."""
-    for factor in (reading.error, reading.other):
-        for letter, subscript in factor.pairs() if factor else ():
-            before = (subscript - condition.value).constant.number
-            same = not (subscript - condition.value).terms
-            letters = condition.extent.letters - known.keys()
-            if factor and same and before is not None and len(letters) == 1:
+    letters = extent.letters - known.keys()
+    for factor in reading.product if len(letters) == 1 else ():
+        for letter, subscript in factor.pairs():
+            before = (subscript - value).constant.number
+            if not (subscript - value).terms and before is not None:
                 (name,) = letters
-                rest = (condition.extent - name).number
+                rest = (extent - name).number
                 if rest is not None:
                     return {name: lengths[factor.role, letter] - before - rest}
+    return {}
+
+
+def _meaning(size: Polynomial, rest: int, name: str, reading: Reading) -> list[str]:
+    """What a letter must be where not itself but size = letter + rest is the length of an axis."""
+    roles = (f.role for f in reading.factors.values() for _, s in f.pairs() if s.plain == name)
+    role = next(roles, "")
+    return [THINGS[role].format(size)] if rest and role in THINGS else []
+
+
+def _length_above(
+    value: Affine, reading: Reading, lengths: Lengths, known: Sizes, meanings: list[str]
+) -> Sizes:
+    """T - 1 - (i - o) >= 0: T is the length of the axis that is read at i - o."""
+    for factor in reading.product:
+        for letter, subscript in factor.pairs():
+            whole = (value + subscript).with_sizes(known)
+            names = whole.constant.letters
+            if whole.terms or whole.divisor != ONE or len(names) != 1:
+                continue
+            (name,) = names
+            rest = (whole.constant - name).number
+            if rest is not None:
+                size = whole.constant + 1
+                meanings += [THINGS[factor.role].format(size)] if rest + 1 else []
+                return {name: lengths[factor.role, letter] - 1 - rest}
     return {}
 
 
@@ -220,24 +313,27 @@ def _tensor(factor: Factor, name: str, lengths: Lengths) -> Tensor:
 def _agree(reading: Reading, equation: Equation, layer: Convolution) -> bool:
     """Whether the left side as it is written equals the derived gradient."""
     lengths = _lengths(reading, layer)
-    order = {"x": "NC" + reading.spatial, "w": "KC" + reading.spatial, "z": "NK" + reading.spatial}
+    group = "G" if layer.groups > 1 else ""
+    kernel = group + ("CK" if layer.transposed else "KC")
+    order = {"x": f"N{group}C", "w": kernel, "z": f"N{group}K"}
+    order = {role: letters + reading.spatial for role, letters in order.items()}
     draw = np.random.default_rng(5)
     full = {
         role: draw.integers(1, 7, [lengths[role, letter] for letter in letters])
         for role, letters in order.items()
     }
-    arrays = {
-        f.role: _moved(full[f.role], order[f.role], f.axes)
-        for f in (reading.error, reading.other)
-        if f is not None
-    }
-    gradients = passes(layer).gradients[reading.which]
-    derived = gradients[0].with_sizes({"N": lengths["x", "N"]})
+    arrays = {f.role: _moved(full[f.role], order[f.role], f.axes) for f in reading.product}
+    derived = _derived(reading, layer).with_sizes({"N": lengths["x", "N"]})
     named = {"dz": full["z"], "x": full["x"], "w": full["w"]}
     right = evaluate(derived, {name: named[name] for name in derived.inputs})
-    letters = "K" if reading.which == "db" else order[reading.left.role]
+    letters = f"{group}K" if reading.which == "db" else order[reading.left.role]
     found = evaluate(equation, arrays)
     return bool(np.array_equal(found, _moved(right, letters, reading.left.axes)))
+
+
+def _derived(reading: Reading, layer: Convolution) -> Equation:
+    found = passes(layer)
+    return found.forward[-1] if reading.which == "forward" else found.gradients[reading.which][0]
 
 
 def _moved(array: Array, axes: str, order: str) -> Array:

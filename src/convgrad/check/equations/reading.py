@@ -1,8 +1,9 @@
 """What the letters of a written equation stand for: its gradient, its tensors, their axes.
 
-A backward pass is one product of two of the three tensors x, w, dz, or a sum of dz alone. Names
-tell which is which; the place of a subscript and what stands in it tell which axis it is. Positions
-move (i + p - t) and samples, channels and filters do not.
+A pass is a product of two of the three tensors x, w, z (or its error), or a sum of the error alone.
+Names tell which is which; the place of a subscript and what stands in it tell which axis it is.
+Positions move (i + p - t) and samples, channels and filters do not; what all three tensors share is
+the group.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ ERROR = re.compile(
 WEIGHTS = re.compile(r"(w|k|f|theta|kernel|filter|weight|phi)\w*", re.IGNORECASE)
 BIAS = re.compile(r"(b|bias|beta)\w*", re.IGNORECASE)
 SPATIAL = "DHW"
+# The number of channels or filters in a group, as a factor in a subscript.
+MANY = re.compile(r"[A-OQRT-Z]\w*'*|[A-Z](_\w+|'+)")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Factor:
     Attributes:
         role: x, w or z.
         access: as written, counted from 0, a turned kernel turned.
-        axes: N sample, C channel, K filter; D, H and W position or tap.
+        axes: N sample, G group, C channel, K filter; D, H and W position or tap.
     """
 
     role: Role
@@ -70,27 +73,37 @@ class Reading:
 
     Attributes:
         which: the gradient it states.
-        left, error, other: its tensors; no other one for the bias.
+        left, product: its tensors; the product in the order of the page.
         term: the product with its sums and conditions; those that tie a position are solved.
         written: the equation, counted from 0.
         first: the number that its indices count from on the page.
         origins: the same for every index and axis.
+        transposed: the layer is transposed: its output is the long side of the relation.
     """
 
     which: Pass
     left: Factor
-    error: Factor
-    other: Factor | None
+    product: tuple[Factor, ...]
     term: WrittenTerm
     written: Written
     first: int
     origins: Origins
+    transposed: bool = False
 
     @property
     def factors(self) -> dict[Role, Factor]:
         """The tensors by role, the left one included."""
-        found = {self.left.role: self.left, "z": self.error}
-        return found | ({self.other.role: self.other} if self.other else {})
+        return {self.left.role: self.left} | {f.role: f for f in self.product}
+
+    @property
+    def error(self) -> Factor:
+        """The error, or the output of a forward pass."""
+        return self.factors["z"]
+
+    @property
+    def other(self) -> Factor | None:
+        """The factor beside the error; of a forward pass the input."""
+        return next((f for f in self.product if f.role in {"x", "w"}), None)
 
     @property
     def spatial(self) -> str:
@@ -108,10 +121,7 @@ class Reading:
 
     def written_with(self, changed: Mapping[Factor, Factor], sums: Iterable[str] = ()) -> str:
         """The equation in the counting of the page, some tensors read elsewhere, more sums."""
-        factors = [f for f in (self.left, self.error, self.other) if f is not None]
-        left, *product = (self.on_the_page(changed.get(f, f)) for f in factors)
-        if self.term.accesses[0].name != self.error.access.name:
-            product.reverse()
+        left, *product = (self.on_the_page(changed.get(f, f)) for f in (self.left, *self.product))
         names = ", ".join([*self.sums, *sums])
         return f"{left} = {f'sum({names}) ' if names else ''}{' * '.join(product)}"
 
@@ -138,30 +148,71 @@ def role_of(name: str, known: dict[str, Role]) -> Role:
     return "w" if WEIGHTS.fullmatch(name) else "x"
 
 
-def roles_of(written: Written, text: str, known: dict[str, Role]) -> tuple[Pass, dict[str, Role]]:
-    """Which gradient an equation states, and the role of every factor by name."""
-    if len(written.terms) != 1 or not written.terms[0].accesses:
+def gradient_of(found: Sequence[Role]) -> Pass | None:
+    """Which pass sums products of tensors with these roles."""
+    passes: dict[tuple[str, ...], Pass] = {
+        ("w", "z"): "dx", ("x", "z"): "dw", ("z",): "db", ("w", "x"): "forward",
+    }  # fmt: skip
+    return passes.get(tuple(sorted(found)))
+
+
+@dataclass(frozen=True)
+class Terms:
+    """An equation sorted into the products of one pass and what else is added.
+
+    Attributes:
+        which: the pass.
+        roles: of every tensor on the right side by name.
+        products: the terms that are its sums of products.
+        extra: the others: the bias of a forward pass, or a penalty on the weights.
+    """
+
+    which: Pass
+    roles: dict[str, Role]
+    products: tuple[WrittenTerm, ...]
+    extra: tuple[WrittenTerm, ...] = ()
+
+
+def terms_of(written: Written, text: str, known: dict[str, Role]) -> Terms:
+    """Which pass an equation states, and the role of every factor by name."""
+    if not written.terms or not all(term.accesses for term in written.terms):
         column = text.find("+") + 1 or len(text) + 1
-        raise ParseError(text, column, expected="one product; sums of several terms are not read")
-    (term,) = written.terms
-    roles = {a.name: role_of(a.name, known) for a in term.accesses}
-    found = sorted(roles.values())
-    if len(term.accesses) > 2 or found not in (["z"], ["w", "z"], ["x", "z"]):
+        raise ParseError(text, column, expected="products of tensors; a number alone is none")
+    roles = {a.name: role_of(a.name, known) for t in written.terms for a in t.accesses}
+    is_forward = not ERROR.fullmatch(bare(written.left.name)) or known.get(written.left.name) == "z"
+    passes: list[Pass | None] = []
+    for term in written.terms:
+        which = gradient_of([roles[a.name] for a in term.accesses])
+        passes.append(None if which == "forward" and not is_forward else which)
+    sort: Pass | None = next((found for found in passes if found is not None), None)
+    products = [t for t, which in zip(written.terms, passes, strict=True) if which == sort]
+    extra = [t for t in written.terms if t not in products]
+    lone = all(len(t.accesses) == 1 for t in extra)
+    allowed = sort == "forward" or (sort == "dw" and all(_is_weight(t, roles) for t in extra))
+    if sort is None or not lone or (extra and not allowed):
+        wrong = extra[0] if extra else written.terms[0]
         raise EquationError(
             "the factors are not those of a backward pass",
-            got=" * ".join(map(str, term.accesses)),
+            got=" * ".join(map(str, wrong.accesses)),
             expected="the error (dz, delta^{l+1}) times the weights (w) or the input (x)",
         )
-    which: Pass = "dx" if "w" in found else "dw" if "x" in found else "db"
-    return which, roles
+    return Terms(sort, roles, tuple(products), tuple(extra))
+
+
+def _is_weight(term: WrittenTerm, roles: Mapping[str, Role]) -> bool:
+    return all(roles[a.name] == "w" for a in term.accesses)
 
 
 def confused(left: str, which: Pass) -> str:
     """Why the left side cannot be the gradient that the product is; empty where it can."""
     name = bare(left)
     undone = name[1:].lstrip("_") if name.startswith("d") and len(name) > 1 else ""
+    if which == "forward":
+        return ""
     if BIAS.fullmatch(undone) and which != "db":
         return "the bias gradient is the sum of the error alone: z grows with b at rate 1"
+    if WEIGHTS.fullmatch(undone) and which == "db":
+        return "the input is missing: dw multiplies the error by x"
     if WEIGHTS.fullmatch(undone) and which == "dx":
         return "the weights stand where the input belongs: dw multiplies the error by x"
     return ""
@@ -228,6 +279,69 @@ def axes_of(access: WrittenAccess, role: Role, moves: frozenset[str], count: int
             expected="samples, channels or filters, and up to three positions",
         )
     return "".join(letters)
+
+
+def split_groups(written: Written) -> tuple[Written, frozenset[str]]:
+    """Channels g*C' + c as two axes g and c; and the names of the groups.
+
+    A position s*o + t is written the same way: what tells them apart is the letter, a number of
+    things and no stride.
+    """
+    groups: set[str] = set()
+
+    def split(subscript: Affine) -> tuple[Affine, ...]:
+        if subscript.constant or subscript.divisor != ONE or len(subscript.terms) != 2:
+            return (subscript,)
+        few = next((n for n, size in subscript.terms if size == ONE), "")
+        many = next((n for n, size in subscript.terms if MANY.fullmatch(str(size))), "")
+        if not few or not many:
+            return (subscript,)
+        groups.add(many)
+        return (Affine.index(many), Affine.index(few))
+
+    def access(old: WrittenAccess) -> WrittenAccess:
+        parts = [part for subscript in old.subscripts for part in split(subscript)]
+        return replace(old, subscripts=tuple(parts))
+
+    terms = tuple(replace(t, accesses=tuple(map(access, t.accesses))) for t in written.terms)
+    return replace(written, left=access(written.left), terms=terms), frozenset(groups)
+
+
+def common(accesses: Sequence[WrittenAccess], moves: frozenset[str]) -> frozenset[str]:
+    """The indices that stand alone in all three tensors and do not move: groups."""
+    each = [frozenset(s.plain for s in a.subscripts if s.plain) for a in accesses]
+    return each[0].intersection(*each[1:]) - moves if len(each) == 3 else frozenset[str]()
+
+
+def axes_by_sharing(
+    accesses: Mapping[Role, WrittenAccess], groups: frozenset[str], moves: frozenset[str]
+) -> dict[Role, str] | None:
+    """The axes of three tensors with groups: sample, channel and filter are each in two of them."""
+    plain = {role: {s.plain for s in a.subscripts} - {None} for role, a in accesses.items()}
+    pairs = {"N": ("x", "z"), "C": ("x", "w"), "K": ("w", "z")}
+    found: dict[Role, str] = {}
+    for role, access in accesses.items():
+        letters: list[str] = []
+        for subscript in access.subscripts:
+            name = subscript.plain
+            shared_by = [
+                letter
+                for letter, both in pairs.items()
+                if role in both and all(name in plain[other] for other in both)
+            ]
+            if name in groups:
+                letters.append("G")
+            elif subscript.indices & moves or not name:
+                letters.append("-")
+            elif len(shared_by) == 1:
+                letters += shared_by
+            else:
+                return None
+        spatial = iter(SPATIAL[-letters.count("-") :] if "-" in letters else "")
+        found[role] = "".join(next(spatial, "?") if c == "-" else c for c in letters)
+    known = set("NGCK" + SPATIAL)
+    once = all(len(set(axes)) == len(axes) and set(axes) <= known for axes in found.values())
+    return found if once else None
 
 
 def shared(factor: Factor, others: Sequence[Factor]) -> Factor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from convgrad.check.forms.words import numbers, short_paths
+from convgrad.check.forms.words import difference, numbers, short_paths
 from convgrad.check.nest import PASSES
 from convgrad.check.report import BAD
 
@@ -88,7 +88,8 @@ def _failure(report: PassReport, which: str, verdict: str, mistakes: Sequence[Fo
     names = ", ".join(m.name for m in mistakes) or verdict
     lines: list[str] = []
     for m in mistakes:
-        lines += [f"{m.place}: {m.sentence}" if m.place else m.sentence, m.remedy]
+        lines += [f"{m.place}: {m.code}"] if m.code else []
+        lines += [m.sentence, m.remedy]
         lines += [f"computes: {m.computes}"] if m.computes else []
         lines += [f"right:    {m.right}"] if m.right else []
     if not mistakes:
@@ -97,9 +98,7 @@ def _failure(report: PassReport, which: str, verdict: str, mistakes: Sequence[Fo
     if example is not None and example.gradient == which:
         lines.append(f"smallest layer that shows it: {example.layer}")
         lines.append(f"should be {numbers(example.expected)}")
-        lines.append(
-            f"but is {example.failure if example.actual is None else numbers(example.actual)}"
-        )
+        lines.append(difference(example))
     text = "\n".join(lines)
     kind = _attribute(verdict.replace(" ", "-"))
     return f"<failure type={kind} message={_attribute(names)}>{_text(text)}</failure>"

@@ -86,9 +86,11 @@ def write_equation_lesson(reports: Sequence[EquationReport]) -> str:
 
 
 def _of_equation(report: EquationReport) -> Iterator[str]:
-    yield f"{report.gradient} is {report.verdict}. This is how it is derived."
+    forward = report.gradient == "forward"
+    what = "What the layer computes:" if forward else "This is how it is derived."
+    yield f"{report.gradient} is {report.verdict}. {what}"
     yield ""
-    steps = derivation_of(report.gradient)
+    steps = derivation_of(report.gradient, transposed=report.transposed)
     names = [step.rule.name for step in steps]
     last = names.index(report.missed) if report.missed in names else len(steps) - 1
     for number, step in enumerate(steps[: last + 1]):
@@ -100,7 +102,8 @@ def _of_equation(report: EquationReport) -> Iterator[str]:
     if last < len(steps) - 1:
         yield ""
         yield "    From there the derivation goes on to the result:"
-        yield from _block(drawn(right_equation(report.gradient), WIDTH - 8), 8)
+        right = right_equation(report.gradient, transposed=report.transposed)
+        yield from _block(drawn(right, WIDTH - 8), 8)
 
 
 def _lesson(report: PassReport) -> str:
@@ -157,6 +160,7 @@ def _departure(mistake: FoundMistake, which: Pass) -> Iterator[str]:
     place = f", {mistake.place}" if mistake.place else ""
     yield ""
     yield f"  → Here your code departs ({mistake.name}{place})."
+    yield from _block("\n".join(wrap(mistake.code, WIDTH - 6)), 6)
     yield from _block("\n".join(wrap(mistake.sentence, WIDTH - 4)), 4)
     if mistake.computed is not None:
         yield "    It computes"

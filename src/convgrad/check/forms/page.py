@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from convgrad.check.forms.picture import draw_difference
 from convgrad.check.forms.words import (
     MARKS,
+    counted,
     derived,
+    difference,
     numbers,
     short_paths,
     summary,
@@ -18,10 +20,17 @@ from convgrad.check.nest import PASSES
 from convgrad.check.report import BAD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from convgrad.algebra.expression import Equation
-    from convgrad.check.report import Counterexample, FileReport, FoundMistake, PassReport
+    from convgrad.check.nest import Pass
+    from convgrad.check.report import (
+        Counterexample,
+        FileReport,
+        FoundMistake,
+        PassReport,
+        Verdict,
+    )
 
 STYLE = """
 :root { color-scheme: light dark; --good: #1a7f37; --bad: #c62828; --mild: #0969da; }
@@ -61,7 +70,7 @@ LEGEND = (
 
 def write_page(reports: Sequence[FileReport]) -> str:
     """The reports as HTML."""
-    counts = ", ".join(f"{n} {escape(word)}" for word, n in summary(reports).items())
+    counts = escape(counted(summary(reports)))
     sections = "\n".join(_file(n, r) for n, r in enumerate(reports))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -75,15 +84,19 @@ def write_page(reports: Sequence[FileReport]) -> str:
 def _contents(reports: Sequence[FileReport]) -> str:
     """A table of all passes where there are several, each row a link."""
     names = short_paths([report.path for report in reports])
-    rows = [(n, checked) for n, report in enumerate(reports) for checked in report.passes]
+    rows = [
+        _row(n, names[n], checked.name, checked.verdicts, (m.name for m in checked.mistakes))
+        for n, report in enumerate(reports)
+        for checked in report.passes
+    ]
+    rows += [
+        _row(n, names[n], "–", {}, report.error.splitlines()[:1])
+        for n, report in enumerate(reports)
+        if report.error
+    ]
     if len(rows) < 2:
         return ""
-    body = "".join(
-        f'<tr><td><a href="#file-{n}">{escape(names[n])}</a></td><td>{escape(checked.name)}</td>'
-        + "".join(_cell(checked.verdicts.get(p, "not computed")) for p in PASSES)
-        + f"<td>{escape(', '.join(dict.fromkeys(m.name for m in checked.mistakes)))}</td></tr>"
-        for n, checked in rows
-    )
+    body = "".join(rows)
     heads = "".join(
         f'<th scope="col">{word}</th>' for word in ("file", "pass", *PASSES, "mistakes")
     )
@@ -93,8 +106,19 @@ def _contents(reports: Sequence[FileReport]) -> str:
     )
 
 
+def _row(
+    number: int, name: str, checked: str, verdicts: Mapping[Pass, Verdict], wrong: Iterable[str]
+) -> str:
+    """A line of the contents; without verdicts where the file could not be read."""
+    cells = [_cell(verdicts.get(p, "not computed")) if verdicts else "<td></td>" for p in PASSES]
+    return (
+        f'<tr><td><a href="#file-{number}">{escape(name)}</a></td><td>{escape(checked)}</td>'
+        f"{''.join(cells)}<td>{escape(', '.join(dict.fromkeys(wrong)))}</td></tr>"
+    )
+
+
 def _file(number: int, report: FileReport) -> str:
-    error = f'<p class="bad">{escape(report.error)}</p>' if report.error else ""
+    error = f'<pre class="bad">{escape(report.error)}</pre>' if report.error else ""
     passes = "".join(_pass(p) for p in report.passes)
     heading = f'<h2 id="file-{number}">{escape(report.path)}</h2>'
     return f"<section>{heading}{error}{passes}</section>"
@@ -120,10 +144,11 @@ def _pass(report: PassReport) -> str:
         f'<tbody><tr><th scope="row">verdict</th>{whole}</tr>{rows}</tbody></table></div>'
     )
     mistakes = "".join(map(_mistake, together(report.mistakes)))
+    numbers_came = any(v in {"wrong", "unexplained"} for v in report.verdicts.values())
     equations = "".join(
         _formula(f"{p} as it is derived", derived(report, p))
         for p in PASSES
-        if report.verdicts.get(p) in BAD
+        if report.verdicts.get(p) in BAD and numbers_came
     )
     conventions = "".join(
         f'<tr><th scope="row">{escape(k)}</th><td><code>{escape(v)}</code></td></tr>'
@@ -148,11 +173,12 @@ def _mistake(same: Sequence[FoundMistake]) -> str:
         for m in same
         if (equation := m.computed) is not None
     )
+    code = "".join(f"<pre>{escape(c)}</pre>" for c in dict.fromkeys(m.code for m in same) if c)
     gradients = ", ".join(dict.fromkeys(m.gradient for m in same))
     places = ", ".join(dict.fromkeys(m.place for m in same if m.place))
     return (
         f'<div class="mistake"><p><strong>{escape(gradients)}: {escape(mistake.name)}</strong>'
-        f" {escape(places)}<br>{escape(mistake.sentence)}<br>"
+        f" {escape(places)}</p>{code}<p>{escape(mistake.sentence)}<br>"
         f"<em>{escape(mistake.remedy)}</em>{term}</p>{wrong}</div>"
     )
 
@@ -176,9 +202,8 @@ def _example(example: Counterexample) -> str:
         f"{name} = {numbers(a, 60)}\n" for name, a in example.arrays.items() if name != "b"
     )
     expected = f"{example.gradient} should be\n{numbers(example.expected, 60)}\n"
-    if example.actual is None:
-        actual = f"but the code ends with {example.failure}\n"
-    else:
+    actual = f"{difference(example)}\n"
+    if example.actual is not None and example.actual.shape == example.expected.shape:
         actual = f"but is\n{numbers(example.actual, 60)}\n"
     picture = ""
     if example.actual is not None and example.actual.shape == example.expected.shape:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import IO, TYPE_CHECKING
 
+from convgrad.check.forms.table import write_table
 from convgrad.check.forms.words import (
     LABELS,
     MARKS,
+    by_verdict,
     derived,
+    difference,
     drawn,
-    headline,
     numbers,
-    short_paths,
-    summary,
     together,
 )
 from convgrad.check.nest import PASSES
@@ -39,16 +39,28 @@ STYLES = {
 }
 
 
-def write_text(reports: Sequence[FileReport], out: IO[str], *, details: bool = True) -> None:
+def write_text(reports: Sequence[FileReport], out: IO[str]) -> None:
     """Write the reports, and a table where there are several."""
+    for report in reports:
+        write_details(report, out)
+    write_summary(reports, out)
+
+
+def write_details(report: FileReport, out: IO[str]) -> None:
+    """Write all that is known of one file."""
+    _write_file(report, _console(out))
+
+
+def write_summary(reports: Sequence[FileReport], out: IO[str], *, always: bool = False) -> None:
+    """Write a table of all passes, where there are several files or it is all that is shown."""
+    if always or len(reports) > 1:
+        write_table(reports, _console(out))
+
+
+def _console(out: IO[str]) -> Console:
     from rich.console import Console
 
-    console = Console(file=out, highlight=False, markup=False, soft_wrap=True)
-    if details:
-        for report in reports:
-            _write_file(report, console)
-    if len(reports) > 1:
-        _write_table(reports, console)
+    return Console(file=out, highlight=False, markup=False, soft_wrap=True)
 
 
 def _write_file(report: FileReport, console: Console) -> None:
@@ -66,9 +78,11 @@ def _write_pass(report: PassReport, console: Console) -> None:
         console.print(f"    {MARKS[verdict]} {LABELS[which]:<8}{verdict}", style=STYLES[verdict])
     _write_features(report, console)
     for same in together(report.mistakes):
-        _write_mistake(same, console)
+        _write_mistake(same, report, console)
+    said = {m.gradient for m in report.mistakes if m.computed is not None}
     for which in _wrong(report):
-        _write_equation(f"right for {which}", derived(report, which), console, style="green")
+        if which not in said and not _only_crashes(report):
+            _write_equation(f"right for {which}", derived(report, which), console, style="green")
     if any(v == "unexplained" for v in report.verdicts.values()):
         console.print("\n    No known mistake, and no pair of them, gives these numbers.")
     if report.failure and not report.is_right:
@@ -82,11 +96,18 @@ def _write_pass(report: PassReport, console: Console) -> None:
         for line in rest:
             console.print(" " * 20 + line, style="dim")
     for note in report.notes:
+        if report.failure and report.failure in note:
+            continue  # it has been said
         _write_words(f"note: {note}", console, "dim")
     console.print()
 
 
-def _write_mistake(same: Sequence[FoundMistake], console: Console) -> None:
+def _only_crashes(report: PassReport) -> bool:
+    """Whether no number came back, so that no equation says what is computed."""
+    return all(v in {"crashes", "not computed", "right"} for v in report.verdicts.values())
+
+
+def _write_mistake(same: Sequence[FoundMistake], report: PassReport, console: Console) -> None:
     """One mistake, in all the gradients in which it was found."""
     mistake = same[0]
     gradients = ", ".join(dict.fromkeys(m.gradient for m in same))
@@ -95,14 +116,18 @@ def _write_mistake(same: Sequence[FoundMistake], console: Console) -> None:
     where = f" ({places})" if places else ""
     detail = f" [{details}]" if details else ""
     console.print(f"\n    {gradients}: {mistake.name}{detail}{where}", style="bold red")
+    for code in dict.fromkeys(m.code for m in same if m.code):
+        _write_words(f"> {code}", console, "bold")
     _write_words(mistake.sentence, console)
     _write_words(f"mend: {mistake.remedy}", console, style="green")
     if mistake.term:
         console.print(f"      term of the equation: {mistake.term}")
-    for one in same:
-        equation = one.computed
+    wrong = {m.gradient: m.computed for m in same}
+    for which in PASSES:
+        equation = wrong.get(which)
         if equation is not None:
-            _write_equation(f"for {one.gradient} the code computes", equation, console)
+            _write_equation(f"for {which} the code computes", equation, console)
+            _write_equation(f"right for {which}", derived(report, which), console, style="green")
 
 
 def _write_words(text: str, console: Console, style: str = "", indent: int = 6) -> None:
@@ -122,16 +147,14 @@ def _wrong(report: PassReport) -> list[Pass]:
 
 
 def _write_features(report: PassReport, console: Console) -> None:
-    bad = {
-        feature: passes for feature, passes in report.features.items() if BAD & set(passes.values())
-    }
-    if not bad or len(bad) == len(report.features):
+    bad = by_verdict(report)
+    failing = {feature for _, features in bad for feature in features}
+    if not failing or len(failing) == len(report.features):
         return
     console.print("    fails with", style="dim")
-    for feature, passes in bad.items():
-        words = ", ".join(f"{p} {v}" for p, v in passes.items() if v in BAD)
-        console.print(f"      {feature:<29}{words}", style="dim")
-    good = [f for f in report.features if f not in bad]
+    for words, features in bad:
+        _write_words(f"{words}: {', '.join(features)}", console, "dim")
+    good = [f for f in report.features if f not in failing]
     _write_words(f"right with {', '.join(good)}", console, "dim", indent=4)
 
 
@@ -140,12 +163,10 @@ def _write_counterexample(example: Counterexample, console: Console) -> None:
     needed = {"forward": "xwb", "dx": ("w", "dz"), "dw": ("x", "dz"), "db": ("dz",)}
     for name in needed[example.gradient]:
         _write_array(f"{name} =", numbers(example.arrays[name]), console)
-    _write_array(f"{example.gradient} should be", numbers(example.expected), console)
-    if example.actual is None:
-        console.print(f"      but the code ends with {example.failure}", style="red")
-    elif example.actual.shape != example.expected.shape:
-        shapes = f"{example.actual.shape}, not {example.expected.shape}"
-        console.print(f"      but its shape is {shapes}", style="red")
+    label = "z" if example.gradient == "forward" else example.gradient
+    _write_array(f"{label} should be", numbers(example.expected), console)
+    if example.actual is None or example.actual.shape != example.expected.shape:
+        _write_words(difference(example), console, "red")
     else:
         _write_array("but is", numbers(example.actual), console, style="red")
 
@@ -155,31 +176,3 @@ def _write_array(label: str, text: str, console: Console, style: str = "") -> No
     console.print(f"      {label:<13} {first}", style=style)
     for line in rest:
         console.print(" " * 20 + line, style=style)
-
-
-def _write_table(reports: Sequence[FileReport], console: Console) -> None:
-    from rich.table import Column, Table
-
-    file, name = Column("file", overflow="fold"), Column("pass", overflow="fold")
-    table = Table(file, name, *PASSES, "mistakes", "s", box=None, pad_edge=False)
-    names = short_paths([report.path for report in reports])
-    for shown, report in zip(names, reports, strict=True):
-        if report.error:
-            table.add_row(shown, "–", "", "", "", "", report.error.split("\n")[0], "")
-        for checked in report.passes:
-            verdicts = [MARKS[checked.verdicts.get(p, "not computed")] for p in PASSES]
-            names = ", ".join(dict.fromkeys(m.name for m in checked.mistakes))
-            table.add_row(shown, checked.name, *verdicts, names, f"{report.seconds:.1f}")
-    console.print(table)
-    marks = "  ".join(f"{mark}\xa0{word.replace(' ', chr(160))}" for word, mark in MARKS.items())
-    for line in wrap(marks, WIDTH):
-        console.print(line.replace("\xa0", " "), style="dim")
-    counts = summary(reports)
-    console.print(", ".join(f"{n} {word}" for word, n in counts.items()))
-
-
-def one_line(report: FileReport) -> str:
-    """A file in one line, for progress."""
-    if report.error:
-        return f"{report.path}: {report.error.splitlines()[0]}"
-    return "\n".join(f"{report.path}: {p.name}: {headline(p)}" for p in report.passes)

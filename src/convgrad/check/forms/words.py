@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convgrad.check.mistakes.equations import TWO_AXES, right_equation
-from convgrad.check.nest import PASSES
+from convgrad.check.report import BAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convgrad.algebra.expression import Equation
     from convgrad.check.nest import Array, Pass
-    from convgrad.check.report import FileReport, FoundMistake, PassReport
+    from convgrad.check.report import Counterexample, FileReport, FoundMistake, PassReport
 
 MARKS = {
     "right": "✓",
@@ -61,15 +61,58 @@ def short_paths(paths: Sequence[str]) -> list[str]:
     return ["/".join(p[shared:]) for p in parts]
 
 
+def elided(name: str, names: Sequence[str], width: int) -> str:
+    """A path that is too long for its place: folders in the middle are left out.
+
+    What tells it from the others stays.
+
+    >>> names = ["ada_lovelace/homework/two/conv.py", "grace_hopper/homework/two/conv.py"]
+    >>> elided(names[0], names, 20)
+    'ada_lovelace/…/conv.py'
+    >>> elided(names[0], names, 40)
+    'ada_lovelace/homework/two/conv.py'
+    """
+    parts = name.split("/")
+    others = [other.split("/") for other in names if other != name]
+    if len(name) <= width:
+        return name
+    for head in range(1, len(parts) - 1):
+        start, end = parts[:head], parts[-1]
+        if not any(o[:head] == start and o[-1] == end for o in others):
+            return "/".join([*start, "…", end])
+    return name
+
+
 def numbers(array: Array, limit: int = 40) -> str:
     """An array on a few lines, cut where it is large."""
     import numpy as np
 
+    array = array + 0.0 if array.dtype.kind == "f" else array  # -0. says nothing
     if array.size > limit:
         shape = "×".join(map(str, array.shape))
-        return f"{shape} numbers, starting {np.array2string(array.ravel()[:6], separator=', ')}"
+        first = ", ".join(f"{number:g}" for number in array.ravel()[:6])
+        return f"{shape} numbers, starting {first}"
     trimmed = array.reshape([n for n in array.shape if n != 1] or [1])
     return np.array2string(trimmed, separator=", ", max_line_width=60, precision=6)
+
+
+def difference(example: Counterexample) -> str:
+    """What came out instead, in words: an error, another shape or other numbers."""
+    if example.actual is None:
+        return f"but the code ends with {example.failure}"
+    if example.actual.shape != example.expected.shape:
+        return f"but its shape is {example.actual.shape}, not {example.expected.shape}"
+    return f"but is {numbers(example.actual)}"
+
+
+def by_verdict(report: PassReport) -> list[tuple[str, list[str]]]:
+    """The features that fail, those that fail in the same way together."""
+    found: dict[str, list[str]] = {}
+    for feature, passes in report.features.items():
+        words = ", ".join(f"{p} {v}" for p, v in passes.items() if v in BAD)
+        if words:
+            found.setdefault(words, []).append(feature)
+    return list(found.items())
 
 
 def summary(reports: Sequence[FileReport]) -> dict[str, int]:
@@ -84,6 +127,12 @@ def summary(reports: Sequence[FileReport]) -> dict[str, int]:
     }
 
 
-def headline(report: PassReport) -> str:
-    """One line for one pass: the verdict of every gradient."""
-    return "  ".join(f"{LABELS[p]} {report.verdicts.get(p, 'not computed')}" for p in PASSES)
+def counted(numbers: dict[str, int]) -> str:
+    """Counts with their words.
+
+    >>> counted({"files": 1, "passes": 2, "right": 2})
+    '1 file, 2 passes, 2 right'
+    """
+    one = {"files": "file", "passes": "pass"}
+    words = [f"{n} {one.get(word, word) if n == 1 else word}" for word, n in numbers.items()]
+    return ", ".join(words)
