@@ -126,6 +126,9 @@ def plane_layers(features, shared):
         yield Layer(**shared | {"size": (11, 11)}, dilation=3)
     if "groups" in features:
         yield Layer(**shared, groups=2)
+    if "output padding" in features:
+        yield Layer(**shared, stride=(2, 2), output_padding=1)
+        yield Layer(**shared, stride=(3, 3), pads=((1, 1), (1, 1)), output_padding=2)
 
 
 def arrays_of(layer, scale):

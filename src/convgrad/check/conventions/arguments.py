@@ -131,7 +131,7 @@ def roles_in(arguments: Arguments) -> dict[str, str]:
     return used
 
 
-def abilities_of(c: Convention, every: tuple[Arguments, ...], *, flat: bool) -> Abilities:
+def abilities_of(c: Convention, every: tuple[Arguments, ...]) -> Abilities:
     """What the layers of a convention can express, from the ways its arguments are written."""
     roles: dict[str, str] = {}
     for arguments in every:
@@ -154,7 +154,7 @@ def abilities_of(c: Convention, every: tuple[Arguments, ...], *, flat: bool) -> 
         groups="groups" in roles,
         square_kernel=roles.get("kernel") == "number" and not heights,
         square_input=roles.get("shape of the input") == "side",
-        flat=flat,
+        output_padding="output padding" in roles,
     )
 
 

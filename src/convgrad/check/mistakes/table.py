@@ -7,6 +7,7 @@ a name, two sentences, the term of the equation and a rewriting; nothing else re
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,7 @@ def _samples(nest: Nest) -> int:
 
 
 def _positions(nest: Nest) -> int:
-    return nest.sizes.output[0] * nest.sizes.output[1]
+    return prod(nest.given.sizes.output)
 
 
 def _samples_and_positions(nest: Nest) -> int:
@@ -37,11 +38,11 @@ def _samples_and_positions(nest: Nest) -> int:
 
 
 def _taps(nest: Nest) -> int:
-    return nest.sizes.kernel[0] * nest.sizes.kernel[1]
+    return prod(nest.sizes.kernel)
 
 
 def _filters(nest: Nest) -> int:
-    return nest.sizes.filters
+    return nest.given.sizes.filters
 
 
 def _two(_: Nest) -> int:
@@ -105,8 +106,8 @@ def _is_partial_sum(dz: Array, actual: object) -> bool:
     import itertools
 
     found = np.sort(np.ravel(np.asarray(actual)))
-    for count in range(4):
-        for axes in itertools.combinations(range(4), count):
+    for count in range(dz.ndim):
+        for axes in itertools.combinations(range(dz.ndim), count):
             total = dz.sum(axis=axes)
             if total.size == found.size and np.allclose(np.sort(total.ravel()), found):
                 return True
@@ -119,15 +120,21 @@ def _is_partial_sum(dz: Array, actual: object) -> bool:
 
 
 def _outputs_differ(nest: Nest) -> bool:
-    return nest.sizes.output[0] != nest.sizes.output[1]
+    return len(set(nest.given.sizes.output)) > 1
 
 
 def _inputs_differ(nest: Nest) -> bool:
-    return nest.sizes.size[0] != nest.sizes.size[1]
+    return len(set(nest.given.sizes.size)) > 1
+
+
+def _leaves_other_axis(nest: Nest, axis: int, other: int) -> Nest:
+    s = nest.given.sizes
+    return replace(nest, raises=s.output[other] > s.output[axis])
 
 
 def _more_inputs_than_outputs(nest: Nest) -> bool:
-    return nest.sizes.size[0] > nest.sizes.output[0] or nest.sizes.size[1] > nest.sizes.output[1]
+    s = nest.given.sizes
+    return any(n > o for n, o in zip(s.size, s.output, strict=True))
 
 
 def _dense_outputs(nest: Nest, axis: int) -> int:
@@ -135,9 +142,18 @@ def _dense_outputs(nest: Nest, axis: int) -> int:
 
 
 def _strided(nest: Nest) -> bool:
-    s = nest.sizes
-    dense = [p - e + 1 for p, e in zip(s.padded, s.extent, strict=True)]
-    return dense[0] > s.output[0] or dense[1] > s.output[1]
+    return any(_dense_outputs(nest, axis) > nest.sizes.output[axis] for axis in nest.axes)
+
+
+def _mean_along(axis: int, word: str) -> tuple[tuple[str, r.Rewrite], ...]:
+    """A mean along one axis, counted from the last; nothing where there is no such axis."""
+
+    def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
+        del evidence
+        output = nest.given.sizes.output
+        return nest.then(lambda a: a / output[axis]) if len(output) >= -axis else None
+
+    return ((word, rewrite),)
 
 
 MISTAKES: tuple[Mistake, ...] = (
@@ -184,26 +200,18 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "height-for-width",
         ALL,
-        "The height stands where the width belongs: only square inputs come out right.",
+        "The size of one axis stands where that of another belongs, such as the height for the"
+        " width: only inputs with equal sides come out right.",
         "Take the loop's end, the crop and the stride of each axis from that axis.",
         "range of the second axis",
         (
-            *r.always(r.count_of_other_axis(1), "width loop"),
-            *r.always(r.count_of_other_axis(0), "height loop"),
-            *r.always(r.crop_of_other_axis(1), "width crop"),
-            *r.always(r.crop_of_other_axis(0), "height crop"),
-            *r.always(r.crop_padded_of_other_axis(1), "padded width"),
-            *r.always(r.crop_padded_of_other_axis(0), "padded height"),
-            *r.always(r.stride_of_other_axis(1), "width stride"),
-            *r.always(r.stride_of_other_axis(0), "height stride"),
+            *r.axis_for_axis(r.count_of_other_axis, "{} loop"),
+            *r.axis_for_axis(r.crop_of_other_axis, "{} crop"),
+            *r.axis_for_axis(r.crop_padded_of_other_axis, "padded {}"),
+            *r.axis_for_axis(r.stride_of_other_axis, "{} stride"),
             *r.raises_when(_inputs_differ, "raises for non-square inputs"),
             *r.raises_when(_outputs_differ, "raises for non-square outputs"),
-            *r.raises_when(
-                lambda nest: nest.sizes.output[0] > nest.sizes.output[1], "raises when higher"
-            ),
-            *r.raises_when(
-                lambda nest: nest.sizes.output[0] < nest.sizes.output[1], "raises when wider"
-            ),
+            *r.axis_for_axis(_leaves_other_axis, "raises in the {} loop"),
         ),
         source=r"range\(|shape",
     ),  # 7 of 79
@@ -228,7 +236,7 @@ MISTAKES: tuple[Mistake, ...] = (
         (
             *r.on_each(r.shifted(r.before)),
             *r.on_each(r.crop_from(_constant(0))),
-            *r.raises_when(lambda nest: nest.sizes.pads != ((0, 0), (0, 0)), "raises with padding"),
+            *r.raises_when(lambda nest: any(map(any, nest.sizes.pads)), "raises with padding"),
         ),
         source=r"pad|return",
     ),
@@ -502,8 +510,9 @@ MISTAKES: tuple[Mistake, ...] = (
             *_divided(_taps, "taps"),
             *_divided(_two, "half"),
             *_divided(_filters, "filters"),
-            *_divided(lambda nest: nest.sizes.output[0], "rows"),
-            *_divided(lambda nest: nest.sizes.output[1], "columns"),
+            *_mean_along(-2, "rows"),
+            *_mean_along(-1, "columns"),
+            *_mean_along(-3, "slices"),
         ),
         source=r"mean|/",
     ),
@@ -513,7 +522,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The bias is not added.",
         "Add the bias of the filter to every position.",
         "+ b[k]",
-        (*r.result(lambda nest, a: a - nest.probe.b[:, None, None]),),
+        (*r.result(lambda nest, a: a - nest.given.bias),),
         source=r"return",
     ),
     Mistake(
@@ -608,11 +617,11 @@ MISTAKES: tuple[Mistake, ...] = (
         "Transpose before the reshape (samples and filters, channels and taps).",
         "order of the subscripts",
         (
-            *r.all_orders(r.error_reread, "NKHW"),
-            *r.all_orders(r.result_reread, "NCHW"),
-            *r.all_orders(r.result_reread, "NKHW"),
-            *r.all_orders(r.result_reread, "KCHW"),
-            *r.all_orders(r.weights_reread, "KCHW"),
+            *r.all_orders(r.error_reread, "NKDHW"),
+            *r.all_orders(r.result_reread, "NCDHW"),
+            *r.all_orders(r.result_reread, "NKDHW"),
+            *r.all_orders(r.result_reread, "KCDHW"),
+            *r.all_orders(r.weights_reread, "KCDHW"),
             *r.moved_errors(),
         ),
         source=r"reshape|transpose|swapaxes",
