@@ -75,8 +75,9 @@ class FoundMistake:
         which = self._which
         if which is None:
             return None
-        layer = {"transposed": self.transposed, "axes": self.axes}
-        return computed(self.name, which, self.detail, **layer)
+        return computed(
+            self.name, which, self.detail, axes=self.axes, transposed=self.transposed
+        )
 
     @property
     def _which(self) -> Pass | None:

@@ -52,9 +52,16 @@ def right_equation(
 ) -> Equation:
     """The equation of a pass for every layer, as the algebra derives it.
 
+    The weight gradient of a transposed layer is written as its loops run, over the inputs; the
+    derived sum runs over the outputs o = s*i + d*t - p.
+
     >>> print(right_equation("dw"))
     dw[k,c,t] = sum(n,o if 0 <= s*o + d*t - p < I) dz[n,k,o] * x[n,c,s*o+d*t-p]
+    >>> print(right_equation("dw", transposed=True))
+    dw[c,k,t] = sum(n,i if 0 <= s*i + d*t - p < O) x[n,c,i] * dz[n,k,s*i+d*t-p]
     """
+    if which == "dw" and transposed:
+        return exchange(_with_roles_exchanged(right_equation("dw", rank=rank, groups=groups)))
     layer = Convolution(
         (9,) * rank, 2 * groups, 3 * groups, kernel=2, groups=groups, transposed=transposed
     )
@@ -122,6 +129,20 @@ def exchange(equation: Equation) -> Equation:
     return put.with_sizes({name: Polynomial.letter(other) for name, other in sizes.items()})
 
 
+def _with_roles_exchanged(equation: Equation) -> Equation:
+    """The same with the names of the input and the error exchanged."""
+    names = {"x": "dz", "dz": "x"}
+
+    def change(term: Term) -> Term:
+        factors = (
+            Access(replace(a.tensor, name=names[a.tensor.name]), a.subscripts)
+            for a in term.accesses
+        )
+        return replace(term, factors=tuple(factors))
+
+    return terms(change)(equation)
+
+
 def in_words(equation: Equation) -> str:
     """An equation on one line, with the signs of mathematics.
 
@@ -145,7 +166,12 @@ def sizes(**values: Size) -> Change:
 
 
 def terms(change: Callable[[Term], Term]) -> Change:
-    """A change of every product."""
+    """A change of every sum; a bias before it stays."""
+    return every_term(lambda term: change(term) if term.sums else term)
+
+
+def every_term(change: Callable[[Term], Term]) -> Change:
+    """A change of the whole right side."""
     return lambda equation: replace(equation, terms=tuple(map(change, equation.terms)))
 
 
@@ -227,12 +253,12 @@ def _same_range(condition: Condition, value: Affine) -> bool:
 def factor(name: str) -> Change:
     """A factor before the sum that does not belong there."""
     scalar = Access(Tensor(name, ()))
-    return terms(lambda term: replace(term, factors=(scalar, *term.factors)))
+    return every_term(lambda term: replace(term, factors=(scalar, *term.factors)))
 
 
 def scaled(number: int) -> Change:
     """The sum times a number."""
-    return terms(lambda term: replace(term, coefficient=term.coefficient * Fraction(number)))
+    return every_term(lambda term: replace(term, coefficient=term.coefficient * Fraction(number)))
 
 
 def exchanged(tensor: str, one: str, other: str) -> Change:
@@ -262,6 +288,8 @@ def instead(tensor: str, other: str) -> Change:
 
     def change(equation: Equation) -> Equation:
         target = equation.target
+        if target.tensor.name != f"d{other}":
+            return equation
         own = Access(replace(target.tensor, name=other), target.subscripts)
         return terms(lambda term: put(term, own))(equation)
 
@@ -305,7 +333,8 @@ def left_turned(equation: Equation) -> Equation:
 def weights_for_left(equation: Equation) -> Equation:
     """The weight gradient under the name of the input gradient."""
     exchanged = "k" in equation.target.indices
-    dw = exchange(right_equation("dw", transposed=True)) if exchanged else right_equation("dw")
+    dw = right_equation("dw", transposed=exchanged)
+    dw = exchange(dw) if exchanged else dw
     tensor = replace(dw.target.tensor, name=equation.target.tensor.name)
     return replace(dw, left=Access(tensor, dw.target.subscripts))
 

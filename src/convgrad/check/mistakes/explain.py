@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from convgrad.check.mistakes.mistake import Evidence, Mistake, explains
 from convgrad.check.mistakes.table import MISTAKES
-from convgrad.check.nest import nest_of
+from convgrad.check.nest import ADJOINT, nest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convgrad.check.mistakes.mistake import Rewrite
-    from convgrad.check.nest import Nest
+    from convgrad.check.nest import Nest, Pass
 
 SECONDS_FOR_PAIRS = 4.0
 
@@ -35,7 +35,7 @@ class Explanation:
 
 def explain(evidence: Evidence) -> Explanation | None:
     """The first known mistake, or pair, that reproduces the results on all probes."""
-    known = [m for m in MISTAKES if evidence.which in m.passes]
+    known = [m for m in MISTAKES if _passes(evidence) & set(m.passes)]
     known.sort(
         key=lambda m: (
             not re.search(m.looks_like, evidence.text, re.DOTALL) if m.looks_like else False
@@ -48,6 +48,12 @@ def explain(evidence: Evidence) -> Explanation | None:
         if mistake.recognise is not None and mistake.recognise(evidence):
             return Explanation((mistake,), ("",))
     return _explain_by_pair(known, evidence)
+
+
+def _passes(evidence: Evidence) -> set[Pass]:
+    """The pass, and of a transposed layer also that of the convolution whose loops it has."""
+    transposed = evidence.convention.abilities.transposed
+    return {evidence.which, ADJOINT[evidence.which]} if transposed else {evidence.which}
 
 
 def _applied(rewrite: Rewrite, evidence: Evidence) -> Callable[[Nest], Nest | None]:

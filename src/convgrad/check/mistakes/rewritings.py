@@ -264,9 +264,9 @@ def rotate_weights(nest: Nest) -> Nest:
     return replace(nest, w=turned(nest.w, nest))
 
 
-def rotate_error(nest: Nest) -> Nest:
+def rotate_error(nest: Nest, evidence: Evidence) -> Nest:
     """The error is turned by 180 degrees."""
-    return replace(nest, dz=turned(nest.dz, nest))
+    return nest_of(evidence.which, replace(nest.given, dz=turned(nest.given.dz, nest)))
 
 
 def reverse_result(nest: Nest, a: Array) -> Array:
@@ -292,16 +292,29 @@ def _corner(nest: Nest, place: int | slice) -> tuple[Any, ...]:
 # -------------------------------------------------------------------------- samples, sums, terms
 
 
+def summed_alone(nest: Nest, axis: int, kept: int | slice | Array) -> Nest:
+    """Of what the pass sums, only some samples (axis 0) or filters (1) take part.
+
+    A gradient sums the error of filters, axis 1 here; a forward pass sums channels, axis 2.
+    """
+    name = "x" if nest.which == "forward" else "dz"
+    array = getattr(nest, name).copy()
+    at = np.moveaxis(array, axis + (axis == 1 and name == "x"), 0)
+    gone = np.ones(len(at), bool)
+    gone[kept] = False
+    at[gone] = 0
+    return replace(nest, **{name: array})
+
+
 def first_sample(nest: Nest) -> Nest:
     """Only the first sample takes part."""
-    dz = nest.dz.copy()
-    dz[1:] = 0
-    return replace(nest, dz=dz)
+    return summed_alone(nest, 0, 0)
 
 
-def input_of_first_sample(nest: Nest) -> Nest:
+def input_of_first_sample(nest: Nest, evidence: Evidence) -> Nest:
     """The error of every sample meets the input of the first."""
-    return replace(nest, x=np.broadcast_to(nest.x[:1], nest.x.shape))
+    x = np.broadcast_to(nest.given.x[:1], nest.given.x.shape)
+    return nest_of(evidence.which, replace(nest.given, x=x))
 
 
 def into_first_sample(nest: Nest, a: Array) -> Array:
@@ -314,31 +327,28 @@ def into_first_sample(nest: Nest, a: Array) -> Array:
 
 def last_filter(nest: Nest) -> Nest:
     """Every filter overwrites the one before."""
-    dz = nest.dz.copy()
+    if nest.which == "forward":
+        return summed_alone(nest, 1, -1)
     per_group = nest.sizes.filters // nest.sizes.groups
-    keep = np.arange(nest.sizes.filters) % per_group == per_group - 1
-    dz[:, ~keep] = 0
-    return replace(nest, dz=dz)
+    return summed_alone(nest, 1, np.arange(nest.sizes.filters) % per_group == per_group - 1)
 
 
 def without_filter(number: int, *, lone: bool) -> Callable[[Nest], Nest]:
     """One filter takes no part; where it is the only one, perhaps nothing is left."""
 
     def change(nest: Nest) -> Nest:
-        if nest.sizes.filters == 1 and not lone:
+        s = nest.sizes
+        summed = s.channels // s.groups if nest.which == "forward" else s.filters
+        if summed == 1 and not lone:
             return nest
-        dz = nest.dz.copy()
-        dz[:, number] = 0
-        return replace(nest, dz=dz)
+        return summed_alone(nest, 1, np.delete(np.arange(summed), number))
 
     return change
 
 
 def last_sample(nest: Nest) -> Nest:
     """Every sample overwrites the one before."""
-    dz = nest.dz.copy()
-    dz[:-1] = 0
-    return replace(nest, dz=dz)
+    return summed_alone(nest, 0, -1)
 
 
 def last_position(nest: Nest) -> Nest:
@@ -360,7 +370,12 @@ def _last_of(nest: Nest, number: int) -> Nest:
 
 def last_tap(nest: Nest) -> Nest:
     """Every tap overwrites the one before."""
-    return _last_of(nest, 1)
+    if nest.which != "forward":
+        return _last_of(nest, 1)
+    w = np.zeros_like(nest.w)
+    at = _corner(nest, -1)
+    w[at] = nest.w[at]
+    return replace(nest, w=w)
 
 
 def _keep_last(rows: Array, axis: int) -> Array:
@@ -416,7 +431,8 @@ def inputs_for_weights(nest: Nest) -> Nest:
 
 def weights_for_inputs(nest: Nest) -> Nest:
     """The kernel is multiplied where the window of the input belongs."""
-    changed = replace(nest, x=np.ones_like(nest.x))
+    name = "dz" if nest.given.sizes.transposed else "x"
+    changed = replace(nest, **{name: np.ones_like(getattr(nest, name))})
     return changed.then(lambda a: a * nest.given.w)
 
 

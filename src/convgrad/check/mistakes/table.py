@@ -302,7 +302,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The error is turned by 180 degrees where dw needs it as it is.",
         "Correlate the input with the error itself.",
         "error at o, input at s·o + t",
-        (*r.always(r.rotate_error),),
+        (("", r.rotate_error),),
         source=r"rot90|flip|::\s*-1|convolve",
     ),
     Mistake(
@@ -329,7 +329,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "Only the first sample takes part.",
         "Sum dw and db over all samples, and give every sample its dx.",
         "sum over n",
-        (*r.always(r.first_sample), *r.always(r.input_of_first_sample, "input")),
+        (*r.always(r.first_sample), ("input", r.input_of_first_sample)),
         source=r"range\(1\)|\[0",
     ),  # samples: 3 of 79
     Mistake(
