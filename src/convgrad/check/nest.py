@@ -143,6 +143,10 @@ class Nest:
         """The same pass with one more step at its end."""
         return replace(self, after=(*self.after, step))
 
+    def first(self, step: Callable[[Array], Array]) -> Nest:
+        """The same pass with one more step before the others: a bias is added after it."""
+        return replace(self, after=(step, *self.after))
+
     def at(self, axis: int, place: Affine) -> Nest:
         """The same pass with another subscript on one axis."""
         return replace(self, places=_put(self.places, axis, place))

@@ -75,9 +75,7 @@ class FoundMistake:
         which = self._which
         if which is None:
             return None
-        return computed(
-            self.name, which, self.detail, axes=self.axes, transposed=self.transposed
-        )
+        return computed(self.name, which, self.detail, axes=self.axes, transposed=self.transposed)
 
     @property
     def _which(self) -> Pass | None:

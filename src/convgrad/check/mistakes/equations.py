@@ -312,6 +312,8 @@ def into_first(name: str) -> Change:
     """The left side has the first place alone, and the sum runs over all."""
 
     def change(equation: Equation) -> Equation:
+        if not all(term.sums for term in equation.terms):
+            return equation  # a bias lands everywhere: two left sides
         zero = {name: Affine.number(0)}
         index = next(i for i in equation.indices if i.name == name)
         target = equation.target

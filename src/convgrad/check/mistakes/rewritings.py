@@ -92,6 +92,13 @@ def result(step: Callable[[Nest, Array], Array], word: str = "") -> tuple[tuple[
     return ((word, lambda nest, _: nest.then(lambda a: step(nest, a))),)
 
 
+def landing(
+    step: Callable[[Nest, Array], Array], word: str = ""
+) -> tuple[tuple[str, Rewrite], ...]:
+    """A change of where the sums land, before a bias is added, as the only variant."""
+    return ((word, lambda nest, _: nest.first(lambda a: step(nest, a))),)
+
+
 def raises_when(
     condition: Callable[[Nest], bool], word: str = ""
 ) -> tuple[tuple[str, Rewrite], ...]:

@@ -320,7 +320,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The gradients of all samples are added into the first.",
         "Write to the sample that the error came from.",
         "n on the left side",
-        (*r.result(r.into_first_sample),),
+        (*r.landing(r.into_first_sample),),
         source=r"\[0",
     ),
     Mistake(
@@ -355,14 +355,14 @@ MISTAKES: tuple[Mistake, ...] = (
             *r.always(r.chain(r.last_filter, r.last_tap), "filters and taps"),
             *r.always(r.last_sample, "samples"),
             *r.always(r.chain(r.last_sample, r.last_position), "samples and positions"),
-            *r.result(r.last_channel, "channels"),
+            *r.landing(r.last_channel, "channels"),
         ),
         source=r"[^+\-*/=!<>]=[^=]",
     ),
     Mistake(
         "uncovered-rows",
         ("dx",),
-        "Rows and columns that no window reaches are missing in dx.",
+        "Rows and columns that no window reaches are missing.",
         "Give dx the shape of the input; what no window reaches has gradient zero.",
         "range of i",
         (
@@ -543,7 +543,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "c inside group g",
         (
             *r.always(r.group_offset_missing_in_input, "input"),
-            *r.result(r.group_offset_missing_in_result, "result"),
+            *r.landing(r.group_offset_missing_in_result, "result"),
         ),
         source=r"\[.*:",
     ),
