@@ -277,6 +277,18 @@ def test_the_picture_says_both_numbers_of_every_wrong_entry():
     assert "1 of 12 entries are wrong" in picture
 
 
+def test_the_picture_of_a_volume_has_its_slices_on_a_line_of_their_own():
+    expected = np.arange(24.0).reshape(1, 2, 2, 2, 3)
+    actual = expected.copy()
+    actual[0, 1, 1, 0, 2] = -7
+    picture = draw_difference(expected, actual, "dx")
+    assert "-7 instead of 20" in picture
+    lines = picture.split('<div class="planes">')[1:]
+    assert ["c = 0" in line for line in lines] == [True, False]
+    for line in lines:
+        assert line.index("depth = 0") < line.index("depth = 1")
+
+
 def test_lesson_walks_to_the_step_and_no_further():
     report = check_file(CORPUS / "cache_loops__stride_ignored.py")
     text = write_lesson([report])

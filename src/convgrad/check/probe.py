@@ -227,6 +227,7 @@ class Abilities:
     sides: bool = False
     same: bool = False
     dilation: bool = False
+    dilations: bool = False
     groups: bool = False
     square_kernel: bool = False
     square_input: bool = False
@@ -485,6 +486,9 @@ def _tap_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
         yield "dilation", _dilated(base, base.kernel, 2)
         other = (2, 3, 2)[-base.rank :]
         yield "dilation", _dilated(base, base.kernel if _is_fixed(abilities) else other, 3)
+    if abilities.dilations and not abilities.flat:
+        wide = (1, 2, 1)[-base.rank :]
+        yield "unequal dilation", replace(base, dilation=wide, size=tuple(n + 3 for n in base.size))
     if abilities.groups and not abilities.depthwise:
         grouped = replace(base, channels=4, filters=6, groups=2)
         yield "groups", grouped

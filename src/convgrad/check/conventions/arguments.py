@@ -151,6 +151,7 @@ def abilities_of(c: Convention, every: tuple[Arguments, ...]) -> Abilities:
         sides=pads == "pair per side",
         same=named,
         dilation="dilation" in roles,
+        dilations=roles.get("dilation") == "pair",
         groups="groups" in roles,
         square_kernel=roles.get("kernel") == "number" and not heights,
         square_input=roles.get("shape of the input") == "side",

@@ -40,7 +40,7 @@ def any_kernel(c: Convention, sandbox: Sandbox) -> Convention:
 
 def upgrade(c: Convention, sandbox: Sandbox) -> Convention:
     """Numbers become pairs where the code takes pairs too: more layers can be expressed."""
-    for role in ("kernel", "stride", "padding"):
+    for role in ("kernel", "stride", "padding", "dilation"):
         for way in ROLE[role].ways[1:4]:
             trial = _with_way(c, role, way.name)
             if trial is None or c.abilities.flat:
@@ -72,6 +72,8 @@ def _uneven(sizes: Sizes, role: str, *, per_side: bool) -> Sizes:
     sizes = replace(sizes, size=(10, 9) if rank == 2 else (5, 7, 6))
     if role == "stride":
         return replace(sizes, stride=(1, 2, 3)[-rank:])
+    if role == "dilation":
+        return replace(sizes, dilation=(1, 2, 1)[-rank:], size=tuple(n + 3 for n in sizes.size))
     if role == "padding" and per_side:
         return replace(sizes, pads=((1, 0), (0, 1), (2, 1))[-rank:])
     if role == "padding":

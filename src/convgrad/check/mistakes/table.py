@@ -190,9 +190,9 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "stride-ignored",
         ("forward", *PRODUCTS),
-        "The stride is missing in the subscript: output o belongs to the input s·o + t, not o + t"
-        " (the error has to be dilated by the stride).",
-        "Multiply the output position by the stride in every subscript, on both axes.",
+        "The stride is missing in the subscript: windows lie s positions apart, at s·o + t and not"
+        " o + t (an error that is convolved has to be dilated by the stride).",
+        "Multiply the number of the window by the stride in every subscript, on every axis.",
         "s·o",
         (*r.on_each(r.stride_one),),
         source=r"range\(|\b[ij]\s*:|\+\s*(k|K|f|HH|WW)",
@@ -281,7 +281,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "rotation-missing",
         ("dx",),
         "The kernel has to be turned by 180 degrees where dx is gathered from the error.",
-        "Correlate the padded error with the kernel flipped along both axes, or scatter with +=.",
+        "Correlate the padded error with the kernel flipped along every axis, or scatter with +=.",
         "w at tap t, error at o = (i + p - t)/s",
         (*r.always(r.rotate_weights),),
         looks_like=r"^(?!.*(rot90|flip|::\s*-1))",
