@@ -253,3 +253,16 @@ def test_the_page_draws_slices(tmp_path):
     page = tmp_path / "page.html"
     main(["check", "--html", str(page), str(PUBLIC / "conv3d_naive__stride_ignored.py")])
     assert "depth = 1" in page.read_text()
+
+
+def test_a_kernel_with_numbers_for_default_is_a_size(tmp_path):
+    path = tmp_path / "mine.py"
+    own = (
+        (PUBLIC / "conv3d_layer.py")
+        .read_text()
+        .replace("kernel_size, stride", "kernel=(3, 3, 3), stride")
+    )
+    path.write_text(own.replace("):\n        if", "):\n        kernel_size = kernel\n        if"))
+    (report,) = check_file(path).passes
+    assert report.is_right
+    assert "kernel: kernel (pair)" in report.conventions["constructor"]

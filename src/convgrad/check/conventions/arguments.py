@@ -101,6 +101,10 @@ def constructor_choices(target: Target) -> list[tuple[str, list[Argument | None]
         if parameter.default is not None and parameter.default[:1] in {"'", '"'}:
             named = [o for o in options if isinstance(o, Written) and "name" in o.way.name]
             options = [*named, *(o for o in options if o not in named)]  # padding="valid"
+        if parameter.default is not None and parameter.default[:1] == "(":
+            # kernel=(3, 3) is a size, whatever else a kernel may be
+            sizes = [o for o in options if not (isinstance(o, Written) and o.way.name == "array")]
+            options = sizes or options
         if parameter.default is not None:
             roles = {o.role for o in options if isinstance(o, Written)}
             # Left out first: what has no bearing on the layer, and arrays that are made inside.
