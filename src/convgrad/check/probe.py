@@ -305,7 +305,7 @@ def base_sizes(abilities: Abilities) -> Sizes:
     elif abilities.square_kernel:
         kernel = (2,) * rank
     size = (usual.same_side,) * rank if abilities.square_input else usual.size
-    batch = 4 if channels == 2 else 2
+    batch = (4 if rank == 2 else 3) if channels == 2 else 2
     fixed = (abilities.padding_fixed, abilities.padding_fixed)
     sizes = Sizes(
         batch=batch if abilities.batch else 1,
@@ -487,8 +487,9 @@ def _tap_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
         other = (2, 3, 2)[-base.rank :]
         yield "dilation", _dilated(base, base.kernel if _is_fixed(abilities) else other, 3)
     if abilities.dilations and not abilities.flat:
-        wide = (1, 2, 1)[-base.rank :]
-        yield "unequal dilation", replace(base, dilation=wide, size=tuple(n + 3 for n in base.size))
+        wide = replace(base, dilation=(1, 2, 1)[-base.rank :])
+        larger = replace(wide, size=tuple(n + 3 for n in base.size))
+        yield "unequal dilation", larger if base.rank == 2 else _with_few_windows(wide)
     if abilities.groups and not abilities.depthwise:
         grouped = replace(base, channels=4, filters=6, groups=2)
         yield "groups", grouped
@@ -507,8 +508,13 @@ def _dilated(sizes: Sizes, kernel: Ints, dilation: int) -> Sizes:
     wide = replace(sizes, kernel=kernel, dilation=(dilation,) * sizes.rank)
     if sizes.rank == 2:
         return replace(wide, size=larger)
-    few = tuple(e + n for e, n in zip(wide.extent, (1, 2, 1), strict=True))
-    return wide if sizes.transposed else replace(wide, size=few)
+    return _with_few_windows(wide)
+
+
+def _with_few_windows(sizes: Sizes) -> Sizes:
+    """In space as large as a few windows need; a transposed layer has few as it is."""
+    few = tuple(e + n for e, n in zip(sizes.extent, (1, 2, 1), strict=True))
+    return sizes if sizes.transposed else replace(sizes, size=few)
 
 
 def _covered(sizes: Sizes) -> Sizes:
