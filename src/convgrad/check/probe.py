@@ -370,11 +370,16 @@ def _square(abilities: Abilities) -> Sizes:
     base = base_sizes(abilities)
     if abilities.flat:
         return base
-    usual = _USUAL[base.rank]
     free = abilities.kernel is None and not abilities.square_kernel
-    side = usual.small_side if abilities.transposed else usual.side
-    kernel = usual.plain_kernel if free else base.kernel
-    return replace(base, size=(side,) * base.rank, kernel=kernel)
+    kernel = _USUAL[base.rank].plain_kernel if free else base.kernel
+    return replace(equal_sides(base), kernel=kernel)
+
+
+def equal_sides(sizes: Sizes) -> Sizes:
+    """The layer with an input of equal sides."""
+    usual = _USUAL[sizes.rank]
+    side = usual.small_side if sizes.transposed else usual.side
+    return replace(sizes, size=(side,) * sizes.rank)
 
 
 def padded(sizes: Sizes, pad: int) -> Sizes:

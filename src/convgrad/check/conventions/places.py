@@ -27,7 +27,7 @@ from convgrad.check.conventions.layouts import (
 from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.layout import fits
 from convgrad.check.nest import GRADIENTS, truth
-from convgrad.check.probe import base_sizes, integers, padded
+from convgrad.check.probe import base_sizes, equal_sides, integers, padded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,9 +118,7 @@ def search_probes(c: Convention) -> Iterator[Probe]:
     a = c.abilities
     base = base_sizes(a)
     yield integers(base)
-    square = base
-    if not (a.flat or a.transposed):
-        square = replace(base, size=(8, 8) if base.rank == 2 else (5, 5, 5))
+    square = base if a.flat else equal_sides(base)
     if a.padding:
         yield integers(padded(base, 1))
         yield integers(replace(padded(square, 1), batch=1))

@@ -302,10 +302,14 @@ def instead(tensor: str, other: str) -> Change:
     return change
 
 
-def first_group(term: Term) -> Term:
-    """What is read at the channel is read in the first group."""
-    name = _with_index(term, "c").tensor.name
-    return _read(term, name, lambda a: a.with_indices({"g": Affine.number(0)}))
+def first_group(index: str) -> Change:
+    """What is read at the channel, or at the filter, is read in the first group."""
+
+    def change(term: Term) -> Term:
+        name = _with_index(term, index).tensor.name
+        return _read(term, name, lambda a: a.with_indices({"g": Affine.number(0)}))
+
+    return terms(change)
 
 
 def into_first(name: str) -> Change:
@@ -415,8 +419,7 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
         ("dw", "positions"): only("o", "O"),
     },
     "loops-over-input": {
-        ("dx", "input"): outputs("I"),
-        ("dw", "input"): outputs("I"),
+        (which, f"input, {axes}"): outputs("I") for which in ("dx", "dw") for axes, _ in AXES
     },
     "updated-weights": {("", ""): _updated},
     "sample-for-filter": {("", ""): read("w", k="n")},
@@ -456,8 +459,10 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
         ("", "last position"): only("o", "O"),
     },
     "groups-ignored": {
-        ("dw", "input"): terms(first_group),
-        ("forward", "input"): terms(first_group),
+        ("dw", "input"): first_group("c"),
+        ("forward", "input"): first_group("c"),
+        ("dx", "error"): first_group("k"),
+        ("dw", "error"): first_group("k"),
         ("dx", "result"): into_first("g"),
     },
     "dilation-off-by-one": {

@@ -258,6 +258,18 @@ def crop_padded_of_other_axis(nest: Nest, axis: int, other: int) -> Nest:
     return nest.cut(axis, slice(s.pads[axis][0], s.padded[other] - s.pads[axis][1]))
 
 
+def slices_of_other_axis(nest: Nest, axis: int, other: int) -> Nest:
+    """A slice for every tap that is as long as another axis; it raises where it does not fit.
+
+    A slice that would leave the array ends with it, so some that are too long fit.
+    """
+    s = nest.sizes
+    step, count = s.stride[axis], s.output[other]
+    starts = [t * s.dilation[axis] for t in range(s.kernel[axis])]
+    lengths = {len(range(t, min(t + step * count, s.padded[axis]), step)) for t in starts}
+    return replace(nest, raises=lengths != {s.output[axis]})
+
+
 def stride_of_other_axis(nest: Nest, axis: int, other: int) -> Nest:
     """One axis moves with the stride of another."""
     return moved(nest, axis, stride=nest.sizes.stride[other])
@@ -269,6 +281,11 @@ def stride_of_other_axis(nest: Nest, axis: int, other: int) -> Nest:
 def rotate_weights(nest: Nest) -> Nest:
     """The kernel is turned by 180 degrees."""
     return replace(nest, w=turned(nest.w, nest))
+
+
+def rotate_gathered_weights(nest: Nest) -> Nest | None:
+    """The same where a turn may be missing: a gradient by the input, gathered from the error."""
+    return rotate_weights(nest) if nest.which == "dx" else None
 
 
 def rotate_error(nest: Nest, evidence: Evidence) -> Nest:
@@ -495,16 +512,14 @@ def channels_for_filters_broadcast(nest: Nest) -> Nest:
     return channels_for_filters(nest)
 
 
-def loops_over(count: Callable[[Nest, int], int]) -> Callable[[Nest], Nest]:
-    """The loops over the output run to other ends; beyond the error's end they raise."""
+def loop_over(count: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]:
+    """The loop over the output runs to another end; beyond the error's end it raises."""
 
-    def change(nest: Nest) -> Nest:
-        for axis in nest.axes:
-            ends = count(nest, axis)
-            if ends > nest.sizes.output[axis]:
-                return replace(nest, raises=True)
-            nest = without_outputs(nest, axis, ends)
-        return nest
+    def change(nest: Nest, axis: int) -> Nest:
+        ends = count(nest, axis)
+        if ends > nest.sizes.output[axis]:
+            return replace(nest, raises=True)
+        return without_outputs(nest, axis, ends)
 
     return change
 
@@ -532,6 +547,12 @@ def group_offset_missing_in_input(nest: Nest) -> Nest:
     padded = np.pad(nest.probe.x, ((0, 0), (0, 0), *nest.sizes.pads))
     x = np.broadcast_to(padded[:, None, :per_group], nest.x.shape)
     return replace(nest, x=x)
+
+
+def group_offset_missing_in_error(nest: Nest) -> Nest:
+    """Every group reads the filters of the first."""
+    per_group = nest.sizes.filters // nest.sizes.groups
+    return replace(nest, dz=nest.dz[:, np.arange(nest.sizes.filters) % per_group])
 
 
 def group_offset_missing_in_result(nest: Nest, a: Array) -> Array:

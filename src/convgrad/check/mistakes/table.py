@@ -212,6 +212,7 @@ MISTAKES: tuple[Mistake, ...] = (
             *r.raises_when(_inputs_differ, "raises for non-square inputs"),
             *r.raises_when(_outputs_differ, "raises for non-square outputs"),
             *r.axis_for_axis(_leaves_other_axis, "raises in the {} loop"),
+            *r.axis_for_axis(r.slices_of_other_axis, "raises in the {} slices"),
         ),
         source=r"range\(|shape",
     ),  # 7 of 79
@@ -283,15 +284,15 @@ MISTAKES: tuple[Mistake, ...] = (
         "The kernel has to be turned by 180 degrees where dx is gathered from the error.",
         "Correlate the padded error with the kernel flipped along every axis, or scatter with +=.",
         "w at tap t, error at o = (i + p - t)/s",
-        (*r.always(r.rotate_weights),),
+        (*r.always(r.rotate_gathered_weights),),
         looks_like=r"^(?!.*(rot90|flip|::\s*-1))",
         source=r"correlate|einsum|conv|dot|sum",
     ),
     Mistake(
         "rotation-unwanted",
         ("dx",),
-        "The kernel is turned by 180 degrees although the window is scattered, which needs no turn.",  # noqa: E501
-        "Add w itself into the window: s·o + t already runs forward.",
+        "The kernel is turned by 180 degrees where the window needs no turn.",
+        "Use w itself with the window: s·o + t already runs forward.",
         "w at tap t",
         (*r.always(r.rotate_weights),),
         source=r"rot90|flip|::\s*-1",
@@ -379,9 +380,9 @@ MISTAKES: tuple[Mistake, ...] = (
         "Loop over the positions of the error.",
         "range of o",
         (
-            *r.always(r.loops_over(lambda nest, axis: nest.sizes.size[axis]), "input"),
-            *r.always(r.loops_over(_dense_outputs), "input without the stride"),
-            *r.always(r.loops_over(lambda nest, axis: nest.sizes.padded[axis]), "padded input"),
+            *r.on_each(r.loop_over(lambda nest, axis: nest.sizes.size[axis]), "input, "),
+            *r.on_each(r.loop_over(_dense_outputs), "input without the stride, "),
+            *r.on_each(r.loop_over(lambda nest, axis: nest.sizes.padded[axis]), "padded input, "),
             *r.raises_when(_more_inputs_than_outputs, "raises"),
             *r.raises_when(_strided, "input without the stride"),
             *r.raises_when(lambda nest: nest.sizes.size != nest.sizes.output, "raises"),
@@ -543,6 +544,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "c inside group g",
         (
             *r.always(r.group_offset_missing_in_input, "input"),
+            *r.always(r.group_offset_missing_in_error, "error"),
             *r.landing(r.group_offset_missing_in_result, "result"),
         ),
         source=r"\[.*:",
