@@ -229,12 +229,17 @@ def limited(name: str, extent: Size, first: int = 0) -> Change:
 def outputs(extent: Size, axis: int = -1) -> Change:
     """The loop over the outputs ends elsewhere."""
 
-    def change(term: Term) -> Term:
-        place = _with_index(term, "k").subscripts[axis]
+    def change(equation: Equation) -> Equation:
+        if "k" in equation.target.indices and equation.target.tensor.name != "dw":
+            here = equation.target.subscripts[axis]
+            return every_term(lambda term: put(term, here))(equation)
+        return terms(lambda term: put(term, _with_index(term, "k").subscripts[axis]))(equation)
+
+    def put(term: Term, place: Affine) -> Term:
         kept = tuple(c for c in term.conditions if not _same_range(c, place))
         return replace(term, conditions=(*kept, Within(place, Polynomial.of(extent))))
 
-    return terms(change)
+    return change
 
 
 def _with_index(term: Term, name: str) -> Access:
@@ -376,10 +381,14 @@ def axis_for_axis() -> dict[tuple[str, str], Change]:
         for other in "whd".replace(end, ""):
             stride = taken("{} stride", end, other)
             found["", stride] = sizes(**{f"s_{end}": f"s_{other}"})
-            for which in ("dx", "dw"):
-                loop = taken("{} loop", end, other)
-                found[which, loop] = outputs(f"O_{other}", axis=-1 - axis)
+            loop, ends = taken("{} loop", end, other), outputs(f"O_{other}", axis=-1 - axis)
+            found |= {(which, loop): _not_of_output(ends) for which in ("forward", "dx", "dw")}
     return found
+
+
+def _not_of_output(change: Change) -> Change:
+    """The change of a gradient alone: of a forward pass the array is shorter too."""
+    return lambda equation: equation if equation.target.tensor.name == "z" else change(equation)
 
 
 # By mistake: the rewriting for each pass and variant; "" stands for all that are not listed.
@@ -472,7 +481,9 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
     },
     "dilation-ignored": {("", ""): sizes(d=1)},
     "zero-insertion": {("", ""): sizes(s=_S + 1)},
-    "last-window-missing": {("dx", ""): outputs(_O - 1), ("dw", ""): outputs(_O - 1)},
+    "last-window-missing": {
+        (which, ""): outputs(_O - 1) for which in ("forward", "dx", "dw")
+    },
     "last-filter-missing": {
         ("dx", "last"): limited("k", _K - 1),
         ("dx", "first"): limited("k", _K - 1, first=1),

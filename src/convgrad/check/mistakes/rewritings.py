@@ -230,10 +230,17 @@ def dilation_one(nest: Nest, axis: int) -> Nest:
 
 
 def without_outputs(nest: Nest, axis: int, count: int) -> Nest:
-    """Only the first positions of the error take part."""
-    dz = nest.dz.copy()
-    np.moveaxis(dz, 3 + axis, 0)[count:] = 0
-    return replace(nest, dz=dz)
+    """Only the first windows take part: of a forward pass the others stay zero."""
+    if nest.which == "forward":
+        return nest.then(lambda a: _first(a, 2 + axis, count))
+    return replace(nest, dz=_first(nest.dz, 3 + axis, count))
+
+
+def _first(a: Array, axis: int, count: int) -> Array:
+    """The first entries along an axis, zeros behind them."""
+    a = a.copy()
+    np.moveaxis(a, axis, 0)[count:] = 0
+    return a
 
 
 def count_of_other_axis(nest: Nest, axis: int, other: int) -> Nest:
@@ -241,7 +248,7 @@ def count_of_other_axis(nest: Nest, axis: int, other: int) -> Nest:
     outputs, count = nest.sizes.output[axis], nest.sizes.output[other]
     if count > outputs:
         return replace(nest, raises=True)
-    if nest.which == "forward":
+    if nest.which == "forward" and not nest.given.sizes.transposed:  # z itself is as short
         return nest.then(lambda a: np.moveaxis(np.moveaxis(a, 2 + axis, 0)[:count], 0, 2 + axis))
     return without_outputs(nest, axis, count)
 
