@@ -385,6 +385,27 @@ def test_a_wrong_backward_fails_with_the_name_of_the_mistake():
     assert "dw of Convolution" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"input_size": (4, 5, 6), "kernel": (2, 4, 3), "stride": (2, 1, 2), "padding": 1},
+        {"input_size": (5, 4), "kernel": (4, 2), "stride": 3, "output_padding": 2},
+    ],
+    ids=["space", "transposed"],
+)
+def test_a_mistake_in_another_kind_of_layer_is_named(options):
+    transposed = "output_padding" in options
+    layer = Convolution(options.pop("input_size"), 4, 6, groups=2, transposed=transposed, **options)
+    del options["kernel"]
+
+    def backward(dz, x, w):
+        dx, dw, db = conv_backward(dz, x, w, groups=2, transposed=transposed, **options)
+        return dx, np.flip(dw, tuple(range(2, dw.ndim))), db
+
+    with pytest.raises(AssertionError, match="kernel-gradient-reversed"):
+        assert_conv_backward(backward, layer)
+
+
 def test_an_unknown_difference_is_shown_by_its_first_entry():
     def backward(dz, x, w):
         dx, dw, db = right(dz, x, w)
