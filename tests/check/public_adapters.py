@@ -513,3 +513,56 @@ def upsample(module, layer, x, w, b, dz):
         return module.conv2d_transpose_backward(dz, x, w, *options)
 
     return module.conv2d_transpose(x, w, b, *options), backward
+
+
+# Four files that were written before volumes were checked, and run when they could be.
+
+
+@adapter("voxel_net", "stride", "kernel", "batch", "3d")
+def voxel_net(module, layer, x, w, b, dz):
+    options = (layer.kernel, step_of(layer), RATE)
+    conv = module.Conv3DLayer(layer.filters, layer.channels, *options)
+    kernel = w.transpose(2, 3, 4, 1, 0)
+
+    def backward():
+        conv.weights, conv.biases = kernel.copy(), b.copy()
+        dx = np.moveaxis(conv.backward(np.moveaxis(dz, 1, -1)), -1, 1)
+        dw = ((kernel - conv.weights) / RATE).transpose(4, 3, 0, 1, 2)
+        return dx, dw, (b - conv.biases) / RATE
+
+    conv.weights, conv.biases = kernel.copy(), b.copy()
+    return np.moveaxis(conv.forward(np.moveaxis(x, 1, -1)), -1, 1), backward
+
+
+@adapter("video", "stride", "pad", "kernel", "batch", "3d")
+def video(module, layer, x, w, b, dz):
+    options = {"stride": step_of(layer), "pad": pad_of(layer)}
+    z, kept = module.conv3d_forward(x, w, b, options)
+    return z, lambda: module.conv3d_backward(dz, kept)
+
+
+@adapter("strided_volume", "stride", "strides", "pad", "kernel", "batch", "3d")
+def strided_volume(module, layer, x, w, b, dz):
+    pads = tuple(before for before, _ in layer.pads)
+    conv = module.Conv3d(layer.channels, layer.filters, layer.kernel, layer.stride, pads)
+    conv.weight, conv.bias = w, b
+
+    def backward():
+        dx = conv.backward(dz)
+        return dx, conv.grad["weight"], conv.grad["bias"]
+
+    return conv.forward(x), backward
+
+
+@adapter("grey_volume", "3d")
+def grey_volume(module, layer, x, w, b, dz):
+    conv = module.ConvolutionLayer3D(layer.filters, layer.kernel[0])
+
+    def backward():
+        conv.filters = w[:, 0].copy()
+        dx = conv.backprop(np.moveaxis(dz[0], 0, -1), RATE)
+        return dx[None, None], ((w[:, 0] - conv.filters) / RATE)[:, None], None
+
+    conv.filters = w[:, 0].copy()
+    z = np.moveaxis(conv.forward(x[0, 0]), -1, 0)[None]
+    return z + b.reshape(1, -1, 1, 1, 1), backward
