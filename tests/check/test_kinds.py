@@ -181,6 +181,8 @@ def test_a_transposed_layer_is_reported_with_its_own_equation():
     (mistake,) = report.mistakes
     assert mistake.right == "dx[n,c,i] = Σ(k,t: 0 ≤ s·i + d·t − p < O) dz[n,k,s·i+d·t-p] · w[c,k,t]"
     assert mistake.computes == "dx[n,c,i] = Σ(k,t: 0 ≤ i + d·t − p < O) dz[n,k,i+d·t-p] · w[c,k,t]"
+    assert mistake.term == "s·i"
+    assert "at s·i + t and not i + t" in mistake.sentence
 
 
 def test_groups_and_output_padding_of_a_transposed_layer_are_features():

@@ -14,6 +14,7 @@ from convgrad.check.conventions.layouts import is_untied
 from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.conventions.search import find_convention
 from convgrad.check.conventions.wishes import Wishes
+from convgrad.check.mistakes.equations import exchanged_words
 from convgrad.check.mistakes.explain import explain
 from convgrad.check.mistakes.mistake import Case, Evidence, agree
 from convgrad.check.mistakes.table import BEHAVIOURS, BY_NAME
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from convgrad.check.sandbox import Sandbox
     from convgrad.check.source import Source, Target
 
+OF_BIAS = frozenset({"bias-ignored", "bias-sum"})
 RESETS = re.compile(r"(zero|clear|reset|flush)_?grad|grads?_zero", re.IGNORECASE)
 
 
@@ -97,8 +99,13 @@ def judge(
 
 
 def _in_layer(mistake: FoundMistake, c: Convention) -> FoundMistake:
-    """The mistake with the kind of layer, which its equation depends on."""
-    return replace(mistake, transposed=c.abilities.transposed, axes=c.abilities.axes)
+    """The mistake with the kind of layer, on which its equation and its letters depend."""
+    mistake = replace(mistake, transposed=c.abilities.transposed, axes=c.abilities.axes)
+    if not mistake.transposed or mistake.name in OF_BIAS:
+        return mistake
+    words = (mistake.sentence, mistake.remedy, mistake.term)
+    sentence, remedy, term = map(exchanged_words, words)
+    return replace(mistake, sentence=sentence, remedy=remedy, term=term)
 
 
 def _any_failure(observations: list[Observation]) -> Failure | None:

@@ -38,12 +38,7 @@ class Budget:
     def spend(self) -> bool:
         """Count one trial; False when there have been enough."""
         self.trials += 1
-        return self.trials < MOST_TRIALS and self.seconds < SECONDS
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the search began."""
-        return time.monotonic() - self.started
+        return self.trials < MOST_TRIALS and time.monotonic() - self.started < SECONDS
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,6 @@ if TYPE_CHECKING:
     from convgrad.check.source import Target
 
 
-PATIENCE = 3.0
-"""Seconds after which a forward pass that is wrong by every trial is taken for wrong."""
-
-
 def find_convention(target: Target, sandbox: Sandbox, wishes: Wishes | None = None) -> Convention:
     """The convention under which the code gives right results, or the likeliest one.
 
@@ -68,7 +64,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                 if wishes.mode is not None:
                     return replace(found, abilities=replace(found.abilities, mode=wishes.mode))
                 return with_mode(found, sandbox)
-            enough = best.score >= BATCH_AND_FILTERS and budget.seconds > PATIENCE
+            enough = best.score >= BATCH_AND_FILTERS and time.monotonic() - budget.started > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
         other = kind.transposed or kind.depthwise  # the name says so, and may mean another thing

@@ -13,6 +13,7 @@ rewriting acts, and the places are exchanged back.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -127,6 +128,16 @@ def exchange(equation: Equation) -> Equation:
     sizes = dict([*letters, *((b, a) for a, b in letters)])
     put = equation.renamed(names)
     return put.with_sizes({name: Polynomial.letter(other) for name, other in sizes.items()})
+
+
+def exchanged_words(text: str) -> str:
+    """The same for the letters in a sentence.
+
+    >>> exchanged_words("windows lie s positions apart, at s·o + t")
+    'windows lie s positions apart, at s·i + t'
+    """
+    letters = dict(zip("kcioKCIO", "ckoiCKOI", strict=True))
+    return re.sub(r"\b[kcioKCIO]\b", lambda found: letters[found[0]], text)
 
 
 def _with_roles_exchanged(equation: Equation) -> Equation:
