@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from convgrad.check.conventions.convention import Convention, Observation
     from convgrad.check.nest import Pass
-    from convgrad.check.probe import Sizes
+    from convgrad.check.probe import Ints, Sizes
     from convgrad.check.sandbox import Sandbox
 
 SECONDS, MOST_TRIALS = 2.0, 60
@@ -39,16 +39,16 @@ def smallest_counterexample(
         return None
     best = min(bad, key=lambda o: o.probe.x.size + o.probe.w.size)
     deadline = time.monotonic() + SECONDS
-    trials = 0
+    tried = {best.probe.sizes}
     smaller = True
     while smaller and time.monotonic() < deadline:
         smaller = False
         for sizes in _smaller(best.probe.sizes, c):
-            if time.monotonic() > deadline or trials == MOST_TRIALS:
+            if time.monotonic() > deadline or len(tried) > MOST_TRIALS:
                 break
-            if not sizes.is_legal:
+            if sizes in tried or not sizes.is_legal:
                 continue
-            trials += 1
+            tried.add(sizes)
             try:
                 observation = observe(c, integers(sizes, best.probe.feature), sandbox, seconds=1.0)
             except CannotExpressError:
@@ -85,13 +85,23 @@ def _smaller(s: Sizes, c: Convention) -> Iterator[Sizes]:
             fits = all(new <= old for new, old in zip(kernel, s.kernel, strict=True))
             if fits and kernel != s.kernel:
                 yield replace(s, kernel=kernel)
-    for less in (2, 1):
-        size = tuple(max(1, n - less) for n in s.size)
-        if size != s.size:
+    for size in _smaller_inputs(s.size, flat=a.flat):
+        lost = {old - new for old, new in zip(s.size, size, strict=True)}
+        if a.flat or not a.square_input or len(lost) == 1:
             yield replace(s, size=size)
-    if not a.square_input and not a.flat:
-        for axis, n in enumerate(s.size):
-            if n > 1:
-                yield replace(s, size=(*s.size[:axis], n - 1, *s.size[axis + 1 :]))
     if any(map(any, s.pads)) and not a.padding_fixed and not a.same:
         yield replace(s, pads=((0, 0),) * s.rank)
+
+
+def _smaller_inputs(size: Ints, *, flat: bool) -> Iterator[Ints]:
+    """The smallest first, with sides that differ by one at most; then a little smaller ones."""
+    rank = len(size)
+    few = [n for n in product((1, 2, 3), repeat=rank) if max(n) - min(n) <= 1]
+    less = [tuple(n - k for n in size) for k in (2, 1)]
+    shorter = [(*size[:axis], size[axis] - 1, *size[axis + 1 :]) for axis in range(rank)]
+    every = [*sorted(few, key=sum), *less, *shorter]
+    if flat:
+        every = [(1, n[-1]) for n in every]
+    for new in dict.fromkeys(every):
+        if new != size and all(0 < n <= old for n, old in zip(new, size, strict=True)):
+            yield new
