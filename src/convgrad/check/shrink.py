@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 from convgrad.check.conventions.convention import observe
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from convgrad.check.conventions.convention import Convention, Observation
     from convgrad.check.nest import Pass
-    from convgrad.check.probe import Sizes
+    from convgrad.check.probe import Ints, Sizes
     from convgrad.check.sandbox import Sandbox
 
 ATTEMPTS, SECONDS = 60, 1.0
@@ -83,16 +84,27 @@ def _smaller(s: Sizes, c: Convention) -> Iterator[Sizes]:
         yield replace(s, filters=s.groups)
         yield replace(s, filters=s.filters - s.groups)
     if a.kernel is None and not a.flat:
-        for kernel in ((1, 1), (2, 1), (1, 2), (2, 2)):
-            if kernel[0] <= s.kernel[0] and kernel[1] <= s.kernel[1] and kernel != s.kernel:
+        for kernel in sorted(product((1, 2), repeat=s.rank), key=sum):
+            fits = all(new <= old for new, old in zip(kernel, s.kernel, strict=True))
+            if fits and kernel != s.kernel:
                 yield replace(s, kernel=kernel)
-    rows, columns = s.size
-    free = not a.square_input and not a.flat
-    few = [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (3, 3)]
-    one_less = [(rows - 1, columns), (rows, columns - 1)]
-    for size in (*few, (rows - 2, columns - 2), (rows - 1, columns - 1), *one_less):
-        within = 0 < size[0] <= rows and 0 < size[1] <= columns and size != s.size
-        if within and (free or size[0] - size[1] == rows - columns):
+    for size in _smaller_inputs(s.size, flat=a.flat):
+        lost = {old - new for old, new in zip(s.size, size, strict=True)}
+        if a.flat or not a.square_input or len(lost) == 1:
             yield replace(s, size=size)
-    if any(s.pads[0]) or any(s.pads[1]):
-        yield replace(s, pads=((0, 0), (0, 0))) if not a.padding_fixed and not a.same else s
+    if any(map(any, s.pads)) and not a.padding_fixed and not a.same:
+        yield replace(s, pads=((0, 0),) * s.rank)
+
+
+def _smaller_inputs(size: Ints, *, flat: bool) -> Iterator[Ints]:
+    """The smallest first, with sides that differ by one at most; then a little smaller ones."""
+    rank = len(size)
+    few = [n for n in product((1, 2, 3), repeat=rank) if max(n) - min(n) <= 1]
+    less = [tuple(n - k for n in size) for k in (2, 1)]
+    shorter = [(*size[:axis], size[axis] - 1, *size[axis + 1 :]) for axis in range(rank)]
+    every = [*sorted(few, key=sum), *less, *shorter]
+    if flat:
+        every = [(1, n[-1]) for n in every]
+    for new in dict.fromkeys(every):
+        if new != size and all(0 < n <= old for n, old in zip(new, size, strict=True)):
+            yield new

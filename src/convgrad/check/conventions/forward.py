@@ -34,7 +34,12 @@ from convgrad.check.conventions.convention import (
     execute,
     leaves,
 )
-from convgrad.check.conventions.layouts import belong_together, layouts_to_try, output_layouts
+from convgrad.check.conventions.layouts import (
+    belong_together,
+    is_untied,
+    layouts_to_try,
+    output_layouts,
+)
 from convgrad.check.conventions.parameters import hard_coded_kernels, parameter_paths, with_paths
 from convgrad.check.conventions.roles import (
     ROLE,
@@ -59,8 +64,7 @@ def function_attempts(
     target: Target, forward: Function, sandbox: Sandbox, wishes: Wishes, trial: Trial
 ) -> Iterator[Attempt]:
     """Trials of a forward function."""
-    flat = trial.flat
-    kind = replace(trial.kind, flat=flat)
+    kind = trial.kind
     choices: list[tuple[str, list[Argument | None]]] = []
     for parameter in forward.parameters:
         options: list[Argument | None] = [
@@ -95,14 +99,10 @@ def function_attempts(
             repeated = 0
             for bias in best_bias:
                 c = Convention(target, data, data, weight, bias, forward=arguments, abilities=kind)
-                if (
-                    bias
-                    and any(letter in bias for letter in "HW")
-                    and data not in {"CHW", "HWC", "HW"}
-                ):
+                if is_untied(bias) and "N" in data:
                     continue
                 attempt = _try_forward(
-                    replace(c, abilities=abilities_of(c, (arguments,), flat=flat)), sandbox, trial
+                    replace(c, abilities=abilities_of(c, (arguments,))), sandbox, trial
                 )
                 yield attempt
                 same = attempt.failure is not None and attempt.failure == first_failure
@@ -116,8 +116,7 @@ def class_attempts(
     target: Target, sandbox: Sandbox, wishes: Wishes, trial: Trial
 ) -> Iterator[Attempt]:
     """Trials of a class: constructed, its parameters set, its forward method run."""
-    flat = trial.flat
-    kind = replace(trial.kind, flat=flat)
+    kind = trial.kind
     assert target.constructor is not None  # noqa: S101  (for the type checker)
     choices = constructor_choices(target)
     datas, weights, biases = layouts_to_try(wishes, kind)
@@ -130,7 +129,7 @@ def class_attempts(
             if roles.get("weights") == "array" and not together:
                 continue
             c = Convention(target, data, data, weight, bias, constructor, abilities=kind)
-            c = replace(c, abilities=abilities_of(c, (constructor,), flat=flat))
+            c = replace(c, abilities=abilities_of(c, (constructor,)))
             outcome = list(_class_attempt(c, sandbox, trial, fixed_weights=len(given) > 1))
             yield from outcome
             if outcome and outcome[-1].score < 0 and not _depends_on_layout(roles):
@@ -228,22 +227,23 @@ def _fixed_variants(abilities: Abilities) -> Iterator[Abilities]:
     """Without a parameter for it, stride and padding may be written into the code."""
     yield abilities
     if not abilities.padding and not abilities.same:
-        odd = replace(abilities, kernel=(3, 3)) if abilities.square_kernel else abilities
-        if abilities.square_kernel or abilities.kernel == (3, 3):
+        three = (3,) * abilities.rank
+        odd = replace(abilities, kernel=three) if abilities.square_kernel else abilities
+        if abilities.square_kernel or abilities.kernel == three:
             yield replace(odd, padding_fixed=1)
 
 
 def score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
     """How well the value of a forward pass agrees with the right output."""
-    sizes = probe.sizes.shapes["z"]
+    axes, sizes = probe.sizes.order("NK"), probe.sizes.shapes["z"]
     expected = truth("forward", probe)
     flipped_sizes = replace(probe.sizes, flipped=True)
     flipped = truth("forward", replace(probe, sizes=flipped_sizes))
     best = Attempt(c, 0.0)
     for path, array in leaves(value):
-        for out in output_layouts(c.data, flat=c.abilities.flat):
+        for out in output_layouts(c.data, c.abilities.axes):
             layout = out.replace("C", "K")
-            if not fits(array.shape, "NKHW", layout, sizes):
+            if not fits(array.shape, axes, layout, sizes):
                 if best.score <= 0 and _has_batch_and_filters(array.shape, layout, sizes):
                     best = Attempt(replace(c, out=out, output=path), BATCH_AND_FILTERS)
                 continue
@@ -253,18 +253,18 @@ def score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
             )
             from convgrad.check.layout import restore
 
-            z = restore(array, "NKHW", layout, sizes)
+            z = restore(array, axes, layout, sizes)
             if z is None:
                 continue
-            if _close(z, expected) or (not c.bias and _close(z, expected - probe.b[:, None, None])):
+            if _close(z, expected) or (not c.bias and _close(z, expected - probe.bias)):
                 return Attempt(found, EXACT)
-            if _close(z, flipped) or (not c.bias and _close(z, flipped - probe.b[:, None, None])):
+            if _close(z, flipped) or (not c.bias and _close(z, flipped - probe.bias)):
                 return Attempt(
                     replace(found, abilities=replace(found.abilities, flipped=True)), EXACT
                 )
             if _close(z, np.maximum(expected, 0)) and expected.min() < 0:
                 return Attempt(replace(found, abilities=replace(found.abilities, relu=True)), EXACT)
-            if _close(z, expected - probe.b[:, None, None]):
+            if _close(z, expected - probe.bias):
                 best = Attempt(found, UP_TO_BIAS)
             elif best.score < SHAPE:
                 best = Attempt(found, SHAPE)

@@ -88,21 +88,25 @@ _DEPTHWISE = re.compile(r"depth_?wise|separable|(?<![a-z])dw_?conv", re.IGNORECA
 
 def _kinds(target: Target, wishes: Wishes) -> Iterator[Trial]:
     """Kinds of layers, what the code is called first: of one axis, transposed, depthwise."""
-    flats = [True, False] if _ONE_AXIS.search(target.text) else [False, True]
+    ranks = [1, 2] if _ONE_AXIS.search(target.text) else [2, 1]
+    in_space = target.has_three_axes
     kinds = ["convolution", "transposed", "depthwise"]
     for pattern, kind in ((_TRANSPOSED, "transposed"), (_DEPTHWISE, "depthwise")):
         if pattern.search(f"{target.name} {target.forward.name if target.forward else ''}"):
             kinds.sort(key=lambda k, first=kind: k != first)
+    ranks = [3, *ranks] if in_space else ranks
     if wishes.axes is not None:
-        flats = [wishes.axes == 1]
+        ranks = [wishes.axes]
     if wishes.kind is not None:
         kinds = [wishes.kind]
-    for kind in kinds:
-        for flat in flats:
-            trial = Trial(flat, transposed=kind == "transposed", depthwise=kind == "depthwise")
-            yield trial
-            if not flat:
-                yield replace(trial, square=True, square_kernel=True)
+    every = [(kind, axes) for kind in kinds for axes in ranks]
+    if wishes.axes is None and not in_space:  # nothing says so: the last that is tried
+        every += [(kind, 3) for kind in kinds]
+    for kind, axes in every:
+        trial = Trial(axes, transposed=kind == "transposed", depthwise=kind == "depthwise")
+        yield trial
+        if axes > 1:
+            yield replace(trial, square=True, square_kernel=True)
 
 
 def _attempts(
@@ -122,7 +126,7 @@ def _backward_only(
     target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget, trial: Trial
 ) -> Iterator[Attempt]:
     """Without a forward pass the gradients themselves must decide."""
-    kind = replace(trial.kind, flat=trial.flat)
+    kind = trial.kind
     datas, weights, biases = layouts_to_try(wishes, kind)
     for data, weight in itertools.product(datas, weights):
         if not belong_together(data, weight, depthwise=trial.depthwise):
