@@ -137,6 +137,7 @@ class Convention:
         lazy: the parameters are made by the first call of the forward pass.
         rates: where an object keeps a learning rate that no argument sets.
         feed: arguments of the method that takes the input before the forward pass.
+        prepare: arguments of the methods that are called once before the first forward pass.
     """
 
     target: Target
@@ -156,6 +157,7 @@ class Convention:
     lazy: bool = False
     rates: tuple[Path, ...] = ()
     feed: Arguments = ()
+    prepare: tuple[Arguments, ...] = ()
 
     def situation(self, probe: Probe) -> Situation:
         """The probe in these layouts."""
@@ -216,6 +218,9 @@ def _steps(
     if c.target.is_class:
         call = _call([c.target.name], c.constructor, s, save="object", quiet=True)
         steps.append(("construct", call))
+        for function, arguments in zip(c.target.prepare, c.prepare, strict=False):
+            name = _name(base, function)
+            steps.append(("", _call(name, arguments, s, save="prepared", quiet=True)))
         steps += [("", _set_attribute(path, RATE)) for path in c.rates]
     if c.lazy and c.forward is not None and c.target.forward is not None:
         steps += _feed(c, s, base)
@@ -280,7 +285,7 @@ def _name(base: list[Any], function: Function) -> list[Any]:
 
 
 def _uses_recorder(c: Convention) -> bool:
-    every = [c.constructor, *c.backward]
+    every = [c.constructor, *c.prepare, *c.backward]
     return any(
         isinstance(a, Written) and a.role == "optimiser"
         for arguments in every

@@ -48,7 +48,7 @@ from convgrad.check.sandbox import Failure
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from convgrad.check.conventions.convention import Argument
+    from convgrad.check.conventions.convention import Argument, Arguments
     from convgrad.check.conventions.wishes import Wishes
     from convgrad.check.nest import Array
     from convgrad.check.sandbox import Sandbox
@@ -131,10 +131,36 @@ def class_attempts(
                 continue
             c = Convention(target, data, data, weight, bias, constructor, abilities=kind)
             c = replace(c, abilities=abilities_of(c, (constructor,), flat=flat))
-            outcome = list(_class_attempt(c, sandbox, trial, fixed_weights=len(given) > 1))
-            yield from outcome
+            outcome: list[Attempt] = []
+            for prepared in _prepared(c):
+                outcome = list(
+                    _class_attempt(prepared, sandbox, trial, fixed_weights=len(given) > 1)
+                )
+                yield from outcome
+                if outcome and outcome[-1].score > 0:
+                    break
             if outcome and outcome[-1].score < 0 and not _depends_on_layout(roles):
                 break  # the constructor itself fails, whatever the layout
+
+
+def _prepared(c: Convention) -> Iterator[Convention]:
+    """With the calls that come before the first forward pass, then without them."""
+    every: list[Arguments] = []
+    for function in c.target.prepare:
+        choices: list[tuple[str, list[Argument | None]]] = []
+        for parameter in function.parameters:
+            options: list[Argument | None] = [
+                *argument_choices(function, parameter.name, constructor=True)
+            ]
+            if parameter.default is not None:
+                options.append(None)
+            choices.append(
+                (parameter.name, options or [Written("nothing", ROLE["nothing"].ways[1])])
+            )
+        every.append(next(combinations_of(choices), ()))
+    if every:
+        yield replace(c, prepare=tuple(every))
+    yield c
 
 
 def _depends_on_layout(roles: dict[str, str]) -> bool:

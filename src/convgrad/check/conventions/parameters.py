@@ -18,6 +18,7 @@ from convgrad.check.conventions.roles import (
     ROLE,
 )
 from convgrad.check.layout import fits
+from convgrad.check.words import in_english
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,12 +51,12 @@ def _last_name(path: Path) -> str:
         return "wb"[path[1][1]]
     names = [str(name) for _, name in path if isinstance(name, str)]
     telling = [name for name in names if name.lower() not in _WRAPPERS]
-    return (telling or names or [""])[-1]
+    return in_english((telling or names or [""])[-1])
 
 
 def _rank_of_path(path: Path, pattern: re.Pattern[str]) -> tuple[int, int]:
     words = " ".join(str(n) for _, n in path)
-    gradient = any(_GRADIENT_NAMES.search(str(n)) for _, n in path)
+    gradient = any(_GRADIENT_NAMES.search(in_english(str(n))) for _, n in path)
     del words
     return (2 if gradient else 0 if pattern.search(_last_name(path)) else 1, len(path))
 

@@ -28,6 +28,7 @@ from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.layout import fits
 from convgrad.check.nest import GRADIENTS, truth
 from convgrad.check.probe import base_sizes, integers
+from convgrad.check.words import in_english
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -253,7 +254,7 @@ def _arrays(c: Convention, gradient: Pass, run: Run) -> Iterator[tuple[Place, Ar
 
 def _name_of(path: Path) -> str:
     words = [str(n) for _, n in path if isinstance(n, str)]
-    name = words[-1] if words else ""
+    name = in_english(words[-1]) if words else ""
     if name.lower() in {"grad", "gradient", "g"} and len(words) > 1:
         return f"grad_{words[-2]}"
     if any("grad" in w.lower() for w in words[:-1]):

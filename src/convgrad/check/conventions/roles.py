@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from convgrad.check.child.wire import Reference
 from convgrad.check.layout import arrange, parts_of
+from convgrad.check.words import in_english
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +70,8 @@ class Role:
     def suggested(self, parameter: str, *, constructor: bool) -> bool:
         """Whether the name suggests this role."""
         pattern = self.built if constructor else self.called
-        return bool(pattern) and re.fullmatch(pattern, parameter, re.IGNORECASE) is not None
+        names = {parameter, in_english(parameter)}
+        return bool(pattern) and any(re.fullmatch(pattern, n, re.IGNORECASE) for n in names)
 
 
 def _equal(pair: tuple[int, int], sizes: Sizes) -> int:
