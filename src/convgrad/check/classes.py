@@ -1,7 +1,7 @@
 """The classes of a file, wherever they are made.
 
-Beside the usual definition at the top level: a class that a function makes and returns, a class that
-is opened again in a later cell of a notebook, and methods that are put on a class afterwards.
+Beside the usual definition at the top level: a class that a function makes and returns, a class
+that is opened again in a later cell of a notebook, and methods that are put on a class afterwards.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ Classes: TypeAlias = dict[str, ast.ClassDef]
 
 
 def classes_of(tree: ast.Module) -> Classes:
-    """Every class of a file by its name, with all methods that it has in the end.
+    r"""Every class of a file by its name, with all methods that it has in the end.
 
-    >>> made = "def make(k):\\n class C:\\n  def forward(self, x): pass\\n return C\\nC3 = make(3)"
+    >>> made = "def make(k):\n class C:\n  def forward(self, x): pass\n return C\nC3 = make(3)"
     >>> sorted(classes_of(ast.parse(made)))
     ['C3']
     """

@@ -192,7 +192,7 @@ def _judge_pass(
     judged = Judged(which, cases)
     if all(case.is_right for case in cases):
         place = c.places.get(which)
-        changes = place is not None and place.kind == "change"
+        changes = place is not None and (place.kind == "change" or place.factor != 1)
         share = _momentum(which, observations) if changes else 0.0
         if share:
             return replace(judged, behaviour=f"{MOMENTUM}{share:g}")
@@ -364,7 +364,7 @@ def describe(c: Convention) -> dict[str, str]:
     if c.abilities.mode != "constant":
         words["padding"] = f"copies of the input: {c.abilities.mode}"
     if c.bias:
-        words["bias"] = "(" + ", ".join(c.bias) + ")"
+        words["bias"] = "a number" if c.bias == "0" else "(" + ", ".join(c.bias) + ")"
     if c.abilities.relu:
         words["activation"] = "a ReLU inside the layer, probed where it is open"
     if c.abilities.flipped:
@@ -398,6 +398,11 @@ def _notes(c: Convention, source: Source) -> list[str]:
         notes.append("no stride can be set: stride was not probed")
     if not (a.padding or a.same):
         notes.append("no padding can be set: padding was not probed")
+    notes += [
+        f"{gradient} is not computed for us to see: only the optimiser's step shows, which is the "
+        "sign of the gradient"
+        for gradient in c.only_steps
+    ]
     notes += [f"{name} can be set, but the forward pass ignores it" for name in c.ignored]
     if c.forward is None:
         notes.append("no forward pass was found: gradients are judged alone")

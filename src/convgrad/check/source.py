@@ -517,7 +517,8 @@ _SWAPS = (
     ("backprop", "feedforward"), ("back_propagation", "forward_propagation"), ("back", "forward"),
     ("backpropagation", "forwardpropagation"), ("gradient", "forward"), ("grad", "forward"), ("back", "front"),  # noqa: E501
     ("_backward", ""), ("_backprop", ""), ("_back", ""), ("_bwd", ""), ("_grads", ""), ("_grad", ""),  # noqa: E501
-    ("_gradient", ""), ("_gradients", ""), ("backward_", ""), ("grad_", ""), ("_vjp", ""), ("_pullback", ""), ("d_", ""), ("d", ""),
+    ("_gradient", ""), ("_gradients", ""), ("backward_", ""), ("grad_", ""), ("_vjp", ""),
+    ("_pullback", ""), ("d_", ""), ("d", ""),
 )  # fmt: skip
 
 

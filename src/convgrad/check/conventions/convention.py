@@ -91,7 +91,7 @@ class Place:
         path: the way to it.
         layout: the order of its axes.
         call: which function of the backward pass returned it.
-        factor: what the value is multiplied by, for a change.
+        factor: what the value is multiplied by, for a change or a mean of gradients.
     """
 
     kind: str
@@ -108,7 +108,7 @@ class Place:
         )
         words = {
             "returned": f"returned{way}",
-            "attribute": f"attribute{way}",
+            "attribute": f"attribute{way}" + f" times {self.factor:.6g}" * (self.factor != 1),
             "change": f"change of {way.removeprefix('.')} divided by the learning rate",
             "recorded": "given to the optimiser",
         }
@@ -138,6 +138,7 @@ class Convention:
         rates: where an object keeps a learning rate that no argument sets.
         feed: arguments of the method that takes the input before the forward pass.
         prepare: arguments of the methods that are called once before the first forward pass.
+        only_steps: gradients of which no more than the step of an optimiser can be seen.
     """
 
     target: Target
@@ -158,6 +159,7 @@ class Convention:
     rates: tuple[Path, ...] = ()
     feed: Arguments = ()
     prepare: tuple[Arguments, ...] = ()
+    only_steps: tuple[Pass, ...] = ()
 
     def situation(self, probe: Probe) -> Situation:
         """The probe in these layouts."""
@@ -473,6 +475,7 @@ def read_place(place: Place, gradient: Pass, probe: Probe, run: Run, time: int) 
         raw = at(run.results.get(f"backward{place.call}{time}"), place.path)
     elif place.kind == "attribute":
         raw = described(run.results.get(f"after{time}")).get(place.path)
+        raw = raw if raw is None or place.factor == 1 else raw * place.factor
     elif place.kind == "recorded":
         arrays = leaves(run.results.get(f"recorded{time}"))
         index = int(place.path[0][1])

@@ -34,7 +34,13 @@ from convgrad.check.conventions.convention import (
     execute,
     leaves,
 )
-from convgrad.check.conventions.layouts import belong_together, layouts_to_try, output_layouts
+from convgrad.check.conventions.layouts import (
+    BIAS_LAYOUTS,
+    FLAT_BIAS,
+    belong_together,
+    layouts_to_try,
+    output_layouts,
+)
 from convgrad.check.conventions.parameters import hard_coded_kernels, parameter_paths, with_paths
 from convgrad.check.conventions.roles import (
     ROLE,
@@ -199,7 +205,8 @@ def _class_attempt(
             options = list(parameter_paths(described(run.results.get("before0")), c, probe))
             options = [replace(option, lazy=True) for option in options] or [c]
     if fixed_weights:
-        options = [with_paths(c, found, probe)]
+        given_bias = roles_in(c.constructor).get("bias") == "array"
+        options = [with_paths(c, found, probe, given_bias=given_bias)]
     for option in options:
         yield _try_forward(option, sandbox, trial)
 
@@ -302,6 +309,28 @@ def _has_batch_and_filters(shape: tuple[int, ...], layout: str, sizes: tuple[int
     if len(shape) != len(layout) or not layout.isalpha() or "N" not in layout or "K" not in layout:
         return False
     return shape[layout.index("N")] == sizes[0] and shape[layout.index("K")] == sizes[1]
+
+
+def other_biases(c: Convention, sandbox: Sandbox) -> Iterator[Convention]:
+    """The same call with a bias of another shape, where the forward pass takes it just as well."""
+    given = roles_in(c.constructor).get("bias"), roles_in(c.forward or ()).get("bias")
+    if "array" not in given:
+        return
+    square = c.abilities.square_input or c.abilities.square_kernel
+    probe = integers(base_sizes(replace(c.abilities, square_input=square)))
+    for bias in FLAT_BIAS if c.abilities.flat else BIAS_LAYOUTS:
+        if not bias or bias == c.bias or {"H", "W"} & set(bias):
+            continue
+        other = replace(c, bias=bias)
+        try:
+            run = execute(replace(other, backward=()), probe, sandbox, backward=False)
+        except CannotExpressError:
+            continue
+        if (
+            run.failure is None
+            and score_forward(other, probe, run.results["forward0"]).score >= EXACT
+        ):
+            yield other
 
 
 def _close(a: Array, b: Array) -> bool:

@@ -18,13 +18,13 @@ WEIGHT_LAYOUTS = (
 )  # fmt: skip
 BIAS_LAYOUTS = (
     "K", "K1", "1K", "K11", "1K11", "111K", "11K", "KHW", "HWK", "1KHW", "1HWK", "1K1", "K111", "1",
-    "11", "",
+    "11", "0", "",
 )  # fmt: skip
 FLAT_DATA = ("NCW", "NWC", "CW", "W", "WC")
 
 
 FLAT_WEIGHTS = ("KCW", "WCK", "KWC", "KW", "W", "CKW")
-FLAT_BIAS = ("K", "K1", "1K", "1K1", "11K", "1", "")
+FLAT_BIAS = ("K", "K1", "1K", "1K1", "11K", "1", "0", "")
 
 
 def weight_layouts(abilities: Abilities) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def _with_bias(c: Convention, found: dict[Path, Array], probe: Probe, skip: Path
         if path == skip:
             continue
         for layout in layouts:
-            if not layout:
+            if not layout or (layout == "0" and _rank_of_path(path, _BIAS_NAMES)[0] > 0):
                 continue
             untied = "H" in layout or "W" in layout
             axes, sizes = ("KHW", shapes["z"][1:]) if untied else ("K", shapes["b"])
@@ -109,17 +109,21 @@ def _with_bias(c: Convention, found: dict[Path, Array], probe: Probe, skip: Path
     return replace(c, bias=layout, bias_path=path)
 
 
-def with_paths(c: Convention, found: dict[Path, Array], probe: Probe) -> Convention:
+def with_paths(
+    c: Convention, found: dict[Path, Array], probe: Probe, *, given_bias: bool
+) -> Convention:
     """Weights that were given to the constructor are found again, so that they can be reset."""
     situation = c.situation(probe)
     w = ROLE["weights"].ways[0].write(situation)
     path = next((p for p, a in found.items() if a.shape == w.shape and np.array_equal(a, w)), None)
+    if not given_bias and path is not None:
+        return _with_bias(replace(c, weights_path=path), found, probe, skip=path)
     b = ROLE["bias"].ways[0].write(situation) if c.bias else None
     bias = next(
         (
             p
             for p, a in found.items()
-            if b is not None and a.shape == b.shape and np.array_equal(a, b)
+            if b is not None and a.shape == np.shape(b) and np.array_equal(a, b)
         ),
         None,
     )

@@ -126,6 +126,8 @@ def _square(pair: tuple[int, int]) -> int:
 def bias_array(s: Situation) -> Any:
     """The bias as the code wants it; untied where its layout has positions."""
     b = s.probe.b
+    if s.bias == "0":  # a plain number: an array of no axes would be changed in place
+        return float(arrange(b, "K", s.bias).item())
     if "H" in s.bias or "W" in s.bias:
         untied = b[:, None, None] + 0 * s.probe.dz[0]
         return arrange(untied, "KHW", s.bias)

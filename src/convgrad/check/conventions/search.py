@@ -28,7 +28,7 @@ from convgrad.check.conventions.backward import (
 from convgrad.check.conventions.convention import (
     Convention,
 )
-from convgrad.check.conventions.forward import class_attempts, function_attempts
+from convgrad.check.conventions.forward import class_attempts, function_attempts, other_biases
 from convgrad.check.conventions.layouts import belong_together, layouts_to_try
 from convgrad.check.conventions.upgrade import any_kernel, upgrade, with_mode, without_ignored
 from convgrad.check.conventions.wishes import Wishes
@@ -48,13 +48,22 @@ def find_convention(target: Target, sandbox: Sandbox, wishes: Wishes | None = No
     wishes = wishes or Wishes()
     budget = Budget(0, time.monotonic())
     found = _find_forward(target, sandbox, wishes, budget)
-    return find_backward(found, sandbox, Budget(0, time.monotonic()))
+    whole = find_backward(found, sandbox, Budget(0, time.monotonic()))
+    if not whole.places and found.bias:  # perhaps only the forward pass takes a bias of this shape
+        for other in other_biases(found, sandbox):
+            tried = find_backward(other, sandbox, Budget(0, time.monotonic()))
+            if tried.places:
+                return tried
+    return whole
 
 
 def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget) -> Convention:
     """The convention up to the forward pass; without one, the candidates wait for the backward."""
     best: Attempt | None = None
-    for kind in _kinds(target, wishes):
+    kinds = list(_kinds(target, wishes))
+    for kind, following in itertools.pairwise([*kinds, None]):
+        assert kind is not None  # noqa: S101  (for the type checker)
+        started = time.monotonic()
         for attempt in _attempts(target, sandbox, wishes, budget, kind):
             if best is None or attempt.score > best.score:
                 best = attempt
@@ -64,13 +73,14 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                 if wishes.mode is not None:
                     return replace(found, abilities=replace(found.abilities, mode=wishes.mode))
                 return with_mode(found, sandbox)
-            enough = best.score >= BATCH_AND_FILTERS and time.monotonic() - budget.started > 1.0
+            enough = best.score >= BATCH_AND_FILTERS and time.monotonic() - started > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
         other = kind.transposed or kind.depthwise  # the name says so, and may mean another thing
         plausible = UP_TO_BIAS if other else BATCH_AND_FILTERS
-        if best is not None and best.score >= plausible:
-            break
+        square_next = following is not None and following.square_kernel
+        if best is not None and best.score >= plausible and not square_next:
+            break  # `f, f, _, _ = W.shape` gives numbers on every layer, right ones on square ones
     if best is None or best.score <= 0:
         failure = best.failure if best else None
         raise SearchError(say_why(target, failure), failure)
