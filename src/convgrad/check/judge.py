@@ -399,7 +399,7 @@ def _notes(c: Convention, source: Source) -> list[str]:
     if not (a.padding or a.same):
         notes.append("no padding can be set: padding was not probed")
     notes += [
-        f"{gradient} is not computed for us to see: only the optimiser's step shows, which is the "
+        f"{gradient} is not judged: only the optimiser's step shows, which is no more than the "
         "sign of the gradient"
         for gradient in c.only_steps
     ]

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from convgrad.check.classes import classes_of, is_method, pair_by_use, text_of_class
+from convgrad.check.tape import BACKWARD as BACKWARD_ON_TAPE
+from convgrad.check.tape import with_pairs
 from convgrad.check.words import in_english, snake_case
 from convgrad.errors import ConvgradError
 
@@ -182,17 +184,27 @@ def read_source(path: Path) -> Source:
     text = text.lstrip("\ufeff").expandtabs(8) if "\t" in text else text.lstrip("\ufeff")
     python2 = bool(re.search(r"\bxrange\(|\braw_input\(", text))
     try:
-        return Source(path, text, _parse(text), python2, cells)
+        return _on_tape(Source(path, text, _parse(text), python2, cells))
     except SyntaxError:
         modern = _from_python_2(text)
     try:
-        return Source(path, modern, _parse(modern), python2=True, cells=cells)
+        return _on_tape(Source(path, modern, _parse(modern), python2=True, cells=cells))
     except SyntaxError as error:
         raise SourceError(
             f"{path} is not Python",
             got=f"{error.msg} in line {error.lineno}",
             mend="check a file that Python can read",
         ) from None
+
+
+def _on_tape(source: Source) -> Source:
+    """The file with functions of arrays for its functions on a tape; they stand at the closures."""
+    text, closures = with_pairs(source.text, source.tree)
+    tree = _parse(text) if closures else source.tree
+    for node in tree.body if closures else []:
+        if isinstance(node, ast.FunctionDef) and node.name in closures:
+            ast.copy_location(node, closures[node.name])
+    return replace(source, text=text, tree=tree)
 
 
 def _parse(text: str) -> ast.Module:
@@ -270,7 +282,14 @@ def find_targets(
             expected="a class with forward and backward, or a function such as conv_backward",
             mend=f"name it: {source.path}:NAME",
         )
-    return [replace(t, text=_text_of_target(t, classes, functions, source.text)) for t in targets]
+    return [
+        replace(
+            t,
+            name=t.name.removesuffix(BACKWARD_ON_TAPE),
+            text=_text_of_target(t, classes, functions, source.text),
+        )
+        for t in targets
+    ]
 
 
 def _text_of_target(
@@ -310,6 +329,7 @@ def _named_target(
         target = _class_target(name, classes, forward, backward, strict=False)
         if target is not None:
             return target
+    name = name + BACKWARD_ON_TAPE if name + BACKWARD_ON_TAPE in functions else name
     if name in functions:
         first = functions.get(forward or "")
         found = read_function(first) if first is not None else _forward_of(name, functions)

@@ -84,15 +84,11 @@ def function_attempts(
             ]
         choices.append((parameter.name, options))
     datas, weights, biases = layouts_to_try(wishes, kind)
-    pairs = sorted(itertools.product(range(len(datas)), range(len(weights))), key=sum)
-    pairs += [
-        p for p in itertools.product(range(len(datas)), range(len(weights))) if p not in pairs
-    ]
-    for i, j in pairs:
-        data, weight = datas[i], weights[j]
-        if not belong_together(data, weight, depthwise=trial.depthwise):
-            continue
-        for arguments in itertools.islice(combinations_of(choices), 24):
+    every = list(itertools.islice(combinations_of(choices), 24))
+    ranks = itertools.product(range(len(datas)), range(len(weights)), range(len(every)))
+    for i, j, k in sorted(ranks, key=lambda rank: rank[0] + rank[1] + rank[2] // 2):
+        data, weight, arguments = datas[i], weights[j], every[k]
+        if belong_together(data, weight, depthwise=trial.depthwise):
             roles = roles_in(arguments)
             if "input" not in roles or "weights" not in roles:
                 continue

@@ -120,6 +120,7 @@ def _behind_the_optimiser(
 
     Adam, RMSprop and AdaGrad divide the gradient by its own size, so that their first step has the
     same length everywhere. The running mean that Adam keeps is the gradient times 1 - beta.
+    Where not even the sign is right, the step is left to be judged.
     """
     hidden: list[Pass] = []
     after = described(run.results.get("after0"))
@@ -132,11 +133,12 @@ def _behind_the_optimiser(
         squares = [a for p, a in after.items() if p != path and _are_squares(a, after[path])]
         if step is None or not _same_everywhere(step) or not (squares or "sqrt" in c.target.text):
             continue
-        del found[gradient]
         mean = next(_running_means(c, gradient, layout, step, probe, run), None)
+        signs = np.sign(step), np.sign(truth(gradient, probe))
         if mean is not None:
             found[gradient] = (RIGHT / 2, mean)
-        else:
+        elif any(np.array_equal(signs[0], sign * signs[1]) for sign in (1, -1)):
+            del found[gradient]
             hidden.append(gradient)
     return found, tuple(hidden)
 
@@ -156,7 +158,7 @@ def _running_means(
     """Attributes with the signs of the step that become whole numbers: our arrays are whole."""
     own = {c.weights_path, c.bias_path}
     for path in described(run.results.get("after0")):
-        for share in sorted(_shares(c)) if path not in own else []:
+        for share in sorted({*_shares(c), 0.9}) if path not in own else []:
             place = Place("attribute", path, layout, 0, 1 / (1 - share))
             value = read_place(place, gradient, probe, run, 0)
             if value is None or value.shape != step.shape or not np.any(value):

@@ -12,6 +12,7 @@ from convgrad.check.conventions import places
 from convgrad.check.conventions.attempt import (
     BATCH_AND_FILTERS,
     EXACT,
+    MOST_TRIALS,
     UP_TO_BIAS,
     Attempt,
     Budget,
@@ -58,13 +59,21 @@ def find_convention(target: Target, sandbox: Sandbox, wishes: Wishes | None = No
 
 
 def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget) -> Convention:
-    """The convention up to the forward pass; without one, the candidates wait for the backward."""
+    """The convention up to the forward pass; without one, the candidates wait for the backward.
+
+    The likeliest attempts on the usual and on a square layer come first: `f, f, _, _ = W.shape`
+    gives numbers on every layer, and right ones on square layers alone.
+    """
     best: Attempt | None = None
     kinds = list(_kinds(target, wishes))
-    for kind, following in itertools.pairwise([*kinds, None]):
-        assert kind is not None  # noqa: S101  (for the type checker)
+    for kind, most in [*((k, FEW_TRIALS) for k in kinds[:2]), *((k, MOST_TRIALS) for k in kinds)]:
         started = time.monotonic()
-        for attempt in _attempts(target, sandbox, wishes, budget, kind):
+        first_look = most == FEW_TRIALS
+        doubt = best is not None and best.score >= BATCH_AND_FILTERS
+        attempts = _attempts(target, sandbox, wishes, budget, kind)
+        for attempt in itertools.islice(attempts, most):
+            if doubt and first_look and attempt.convention.abilities.padding_fixed:
+                continue  # square is one assumption already
             if best is None or attempt.score > best.score:
                 best = attempt
             if attempt.score >= EXACT:
@@ -78,14 +87,16 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                 break
         other = kind.transposed or kind.depthwise  # the name says so, and may mean another thing
         plausible = UP_TO_BIAS if other else BATCH_AND_FILTERS
-        square_next = following is not None and following.square_kernel
-        if best is not None and best.score >= plausible and not square_next:
-            break  # `f, f, _, _ = W.shape` gives numbers on every layer, right ones on square ones
+        plausible = UP_TO_BIAS if first_look else plausible
+        if best is not None and best.score >= plausible:
+            break
     if best is None or best.score <= 0:
         failure = best.failure if best else None
         raise SearchError(say_why(target, failure), failure)
     return best.convention
 
+
+FEW_TRIALS = 150
 
 _ONE_AXIS = re.compile(
     r"1[-_ ]?d\b|conv(olution(al)?)?_?1d|temporal|sequence|time_?steps?", re.IGNORECASE
