@@ -65,7 +65,7 @@ def scratch(module, layer, x, w, b, dz):
     return attributes(module.Convolution(w, b, step_of(layer), pad_of(layer)), x, dz, "dW", "db")
 
 
-@adapter("params_grads", "stride", "pad", "kernel", "batch")
+@adapter("params_list", "stride", "pad", "kernel", "batch")
 def params_grads(module, layer, x, w, b, dz):
     conv = module.Conv(w, b, step_of(layer), pad_of(layer))
 
@@ -265,9 +265,7 @@ def deconv_pair(module, layer, x, w, b, dz):
 
 @adapter("mobile", "stride", "pad", "batch", "depthwise")
 def mobile(module, layer, x, w, b, dz):
-    conv = module.DepthwiseConv2D(
-        layer.channels, layer.kernel[0], step_of(layer), pad_of(layer)
-    )
+    conv = module.DepthwiseConv2D(layer.channels, layer.kernel[0], step_of(layer), pad_of(layer))
     conv.kernel, conv.bias = w[:, 0].transpose(1, 2, 0), b
 
     def backward():
@@ -277,7 +275,7 @@ def mobile(module, layer, x, w, b, dz):
     return first(conv.forward(last(x))), backward
 
 
-@adapter("grouped", "stride", "pad", "batch", "groups")
+@adapter("group_layer", "stride", "pad", "batch", "groups")
 def grouped(module, layer, x, w, b, dz):
     options = (layer.kernel[0], step_of(layer), pad_of(layer), layer.groups)
     conv = module.GroupConv2d(layer.channels, layer.filters, *options)
@@ -285,7 +283,7 @@ def grouped(module, layer, x, w, b, dz):
     return attributes(conv, x, dz, "dw", "db")
 
 
-@adapter("fft", "pad", "kernel", "batch")
+@adapter("fourier", "pad", "kernel", "batch")
 def fft(module, layer, x, w, b, dz):
     conv = module.FFTConv2d(layer.channels, layer.filters, layer.kernel, pad_of(layer))
     conv.weight, conv.bias = w, b
@@ -331,9 +329,7 @@ def taps_vjp(module, layer, x, w, b, dz):
 
 @adapter("positions", "stride", "pad", "kernel", "batch")
 def positions(module, layer, x, w, b, dz):
-    conv = module.Conv(
-        layer.channels, layer.filters, *layer.kernel, step_of(layer), pad_of(layer)
-    )
+    conv = module.Conv(layer.channels, layer.filters, *layer.kernel, step_of(layer), pad_of(layer))
     conv.params = {"W": w, "b": b}
 
     def backward():
@@ -489,7 +485,7 @@ def with_decay(module, layer, x, w, b, dz):
     return conv.forward(x), backward
 
 
-@adapter("lists", "kernel", "one filter")
+@adapter("plain_lists", "kernel", "one filter")
 def lists(module, layer, x, w, b, dz):
     image, kernel, error = (a[0, 0].tolist() for a in (x, w, dz))
 
@@ -559,9 +555,7 @@ def grey_port(module, layer, x, w, b, dz):
 
 @adapter("first_layer", "stride", "kernel", "batch")
 def first_layer(module, layer, x, w, b, dz):
-    conv = module.ConvolutionalLayer(
-        layer.filters, *layer.kernel, layer.channels, step_of(layer)
-    )
+    conv = module.ConvolutionalLayer(layer.filters, *layer.kernel, layer.channels, step_of(layer))
     conv.weights, conv.bias = w.transpose(0, 2, 3, 1), b.reshape(-1, 1)
 
     def backward():
