@@ -38,7 +38,7 @@ def source_of(path):
         return path.read_text()
     cells = ["".join(c["source"]) for c in json.loads(path.read_text())["cells"]]
     return "\n".join(
-        ["import numpy as np"] + [c for c in cells if re.search(r"^(def|class) ", c, re.M)]
+        ["import numpy as np"] + [c for c in cells if re.search(r"^(def|class) ", c, re.MULTILINE)]
     )
 
 

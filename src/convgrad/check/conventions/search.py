@@ -67,7 +67,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
     best: Attempt | None = None
     kinds = list(_kinds(target, wishes))
     for kind, most in [*((k, FEW_TRIALS) for k in kinds[:2]), *((k, MOST_TRIALS) for k in kinds)]:
-        started = time.monotonic()
+        plausible_since = time.monotonic()
         first_look = most == FEW_TRIALS
         doubt = best is not None and best.score >= BATCH_AND_FILTERS
         attempts = _attempts(target, sandbox, wishes, budget, kind)
@@ -82,7 +82,9 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                 if wishes.mode is not None:
                     return replace(found, abilities=replace(found.abilities, mode=wishes.mode))
                 return with_mode(found, sandbox)
-            enough = best.score >= BATCH_AND_FILTERS and time.monotonic() - started > 1.0
+            if best.score < BATCH_AND_FILTERS:
+                plausible_since = time.monotonic()
+            enough = time.monotonic() - plausible_since > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
         other = kind.transposed or kind.depthwise  # the name says so, and may mean another thing
