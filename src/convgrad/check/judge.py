@@ -201,7 +201,8 @@ def _judge_pass(
         return judged
     text = _text_of(c, source)
     explanation = explain(Evidence(which, c, cases, text))
-    behaviour = "" if explanation else _repeats(which, observations, source)
+    kept = explanation is not None or which in c.only_steps  # an optimiser's state is its own
+    behaviour = "" if kept else _repeats(which, observations, source)
     return replace(judged, explanation=explanation, behaviour=behaviour)
 
 
@@ -399,8 +400,8 @@ def _notes(c: Convention, source: Source) -> list[str]:
     if not (a.padding or a.same):
         notes.append("no padding can be set: padding was not probed")
     notes += [
-        f"{gradient} is not judged: only the optimiser's step shows, which is no more than the "
-        "sign of the gradient"
+        f"{gradient} shows only in the optimiser's step, which is no more than its sign: "
+        + ("the sign is wrong" if gradient in c.places else "it is not judged")
         for gradient in c.only_steps
     ]
     notes += [f"{name} can be set, but the forward pass ignores it" for name in c.ignored]

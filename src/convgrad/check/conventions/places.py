@@ -137,9 +137,10 @@ def _behind_the_optimiser(
         signs = np.sign(step), np.sign(truth(gradient, probe))
         if mean is not None:
             found[gradient] = (RIGHT / 2, mean)
-        elif any(np.array_equal(signs[0], sign * signs[1]) for sign in (1, -1)):
+            continue
+        hidden.append(gradient)
+        if any(np.array_equal(signs[0], sign * signs[1]) for sign in (1, -1)):
             del found[gradient]
-            hidden.append(gradient)
     return found, tuple(hidden)
 
 
