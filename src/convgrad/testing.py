@@ -163,21 +163,30 @@ def _mistake(
     from convgrad.check.conventions.convention import Convention
     from convgrad.check.mistakes.explain import explain
     from convgrad.check.mistakes.mistake import Case, Evidence
-    from convgrad.check.probe import Probe, Sizes
+    from convgrad.check.probe import Abilities, Probe, Sizes
     from convgrad.check.source import Target
 
-    plain = layer.padding_mode == "zeros" and not layer.transposed and layer.bias != "position"
-    if layer.rank != 2 or not plain or min(n for p in layer.padding for n in p) < 0:
+    plain = layer.padding_mode == "zeros" and layer.bias != "position"
+    if layer.rank not in {2, 3} or not plain or min(n for p in layer.padding for n in p) < 0:
         return ""
     x, w, dz = arrays
     sizes = Sizes(
-        len(x), layer.in_channels, layer.filters, (layer.input_size[0], layer.input_size[1]),
-        (layer.kernel[0], layer.kernel[1]), (layer.stride[0], layer.stride[1]),
-        (layer.padding[0], layer.padding[1]), (layer.dilation[0], layer.dilation[1]),
-        layer.groups, layer.flipped,
+        len(x), layer.in_channels, layer.filters, layer.input_size, layer.kernel, layer.stride,
+        layer.padding, layer.dilation, layer.groups, layer.flipped, transposed=layer.transposed,
+        output_padding=layer.output_padding,
     )  # fmt: skip
+    if not sizes.is_legal:
+        return ""
+    if layer.transposed:  # the kernel lies there as (C, K, taps)
+        w = w.swapaxes(0, 1)
+        if name == "dw":
+            actual, right = actual.swapaxes(0, 1), right.swapaxes(0, 1)
     probe = Probe("", sizes, x, w, np.zeros(layer.filters), dz)
-    convention = Convention(Target("", None, None, ()))
+    convention = Convention(
+        Target("", None, None, ()), sizes.order("NC"), sizes.order("NC"),
+        sizes.order("CK" if layer.transposed else "KC"),
+        abilities=Abilities(layer.rank, transposed=layer.transposed),
+    )  # fmt: skip
     evidence = Evidence(name, convention, (Case(probe, actual, right, 0.0),))
     explanation = explain(evidence)
     if explanation is None:

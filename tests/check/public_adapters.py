@@ -406,3 +406,163 @@ def hwcn_dict(module, layer, x, w, b, dz):
         return restore(found["dX"]), restore(found["dW"]), found["db"].reshape(-1)
 
     return restore(module.convLayerForward(order(x), params, step_of(layer))), backward
+
+
+@adapter("naive_3d", "stride", "pad", "kernel", "batch", "3d")
+def naive_3d(module, layer, x, w, b, dz):
+    options = {"stride": step_of(layer), "pad": pad_of(layer)}
+    z, kept = module.conv3d_forward_naive(x, w, b, options)
+    return z, lambda: module.conv3d_backward_naive(dz, kept)
+
+
+@adapter("voxels", "kernel", "batch", "3d")
+def voxels(module, layer, x, w, b, dz):
+    conv = module.VoxelConv(layer.channels, layer.filters, layer.kernel)
+    conv.params = {"W": w.transpose(2, 3, 4, 1, 0), "b": b}
+
+    def backward():
+        dx = np.moveaxis(conv.backward(np.moveaxis(dz, 1, -1)), -1, 1)
+        return dx, conv.grads["W"].transpose(4, 3, 0, 1, 2), conv.grads["b"]
+
+    return np.moveaxis(conv(np.moveaxis(x, 1, -1)), -1, 1), backward
+
+
+@adapter("volume_rate", "channels", "3d")
+def volume_rate(module, layer, x, w, b, dz):
+    conv = module.Convolutional3D(x.shape[1:], layer.kernel[0], layer.filters)
+
+    def backward():
+        conv.kernels, conv.biases = w.copy(), b.copy()
+        dx = conv.backward(dz[0], RATE)
+        return dx[None], (w - conv.kernels) / RATE, (b - conv.biases) / RATE
+
+    conv.kernels, conv.biases = w.copy(), b.copy()
+    return conv.forward(x[0])[None], backward
+
+
+@adapter("vol2col", "stride", "pad", "kernel", "batch", "3d")
+def vol2col(module, layer, x, w, b, dz):
+    conv = module.Convolution3D(w, b, step_of(layer), pad_of(layer))
+
+    def backward():
+        dx = conv.backward(dz)
+        return dx, conv.dW, conv.db
+
+    return conv.forward(x), backward
+
+
+@adapter("torch_3d", "stride", "strides", "pad", "kernel", "batch", "dilation", "groups", "3d")
+def torch_3d(module, layer, x, w, b, dz):
+    pads = tuple(before for before, _ in layer.pads)
+    options = (layer.kernel, layer.stride, pads, layer.dilation, layer.groups)
+    conv = module.Conv3d(layer.channels, layer.filters, *options)
+    conv.weight, conv.bias = w, b
+
+    def backward():
+        dx = conv.backward(dz)
+        return dx, conv.weight_grad, conv.bias_grad
+
+    return conv.forward(x), backward
+
+
+@adapter("deconv_3d", "stride", "pad", "batch", "transposed", "3d")
+def deconv_3d(module, layer, x, w, b, dz):
+    options = (layer.kernel[0], step_of(layer), pad_of(layer))
+    conv = module.ConvTranspose3d(layer.channels, layer.filters, *options)
+    conv.weight, conv.bias = w, b
+
+    def backward():
+        dx = conv.backward(dz)
+        return dx, conv.dweight, conv.dbias
+
+    return conv.forward(x), backward
+
+
+@adapter("depthwise_3d", "stride", "pad", "kernel", "batch", "depthwise", "3d")
+def depthwise_3d(module, layer, x, w, b, dz):
+    options = (step_of(layer), pad_of(layer))
+
+    def backward():
+        dx, dw = module.depthwise_conv3d_backward(dz, x, w[:, 0], *options)
+        return dx, dw[:, None], None
+
+    z = module.depthwise_conv3d(x, w[:, 0], *options)
+    return z + b.reshape(1, -1, 1, 1, 1), backward
+
+
+@adapter(
+    "upconv", "stride", "pad", "kernel", "batch", "groups", "transposed", "output padding"
+)  # fmt: skip
+def upconv(module, layer, x, w, b, dz):
+    options = (step_of(layer), pad_of(layer), layer.output_padding, layer.groups)
+    conv = module.ConvTranspose2d(layer.channels, layer.filters, layer.kernel, *options)
+    conv.weight, conv.bias = w, b
+
+    def backward():
+        dx = conv.backward(dz)
+        return dx, conv.grad_weight, conv.grad_bias
+
+    return conv.forward(x), backward
+
+
+@adapter("upsample", "stride", "pad", "kernel", "batch", "transposed", "output padding")
+def upsample(module, layer, x, w, b, dz):
+    options = (step_of(layer), pad_of(layer), layer.output_padding)
+
+    def backward():
+        return module.conv2d_transpose_backward(dz, x, w, *options)
+
+    return module.conv2d_transpose(x, w, b, *options), backward
+
+
+# Four files that were written before volumes were checked, and run when they could be.
+
+
+@adapter("voxel_net", "stride", "kernel", "batch", "3d")
+def voxel_net(module, layer, x, w, b, dz):
+    options = (layer.kernel, step_of(layer), RATE)
+    conv = module.Conv3DLayer(layer.filters, layer.channels, *options)
+    kernel = w.transpose(2, 3, 4, 1, 0)
+
+    def backward():
+        conv.weights, conv.biases = kernel.copy(), b.copy()
+        dx = np.moveaxis(conv.backward(np.moveaxis(dz, 1, -1)), -1, 1)
+        dw = ((kernel - conv.weights) / RATE).transpose(4, 3, 0, 1, 2)
+        return dx, dw, (b - conv.biases) / RATE
+
+    conv.weights, conv.biases = kernel.copy(), b.copy()
+    return np.moveaxis(conv.forward(np.moveaxis(x, 1, -1)), -1, 1), backward
+
+
+@adapter("video", "stride", "pad", "kernel", "batch", "3d")
+def video(module, layer, x, w, b, dz):
+    options = {"stride": step_of(layer), "pad": pad_of(layer)}
+    z, kept = module.conv3d_forward(x, w, b, options)
+    return z, lambda: module.conv3d_backward(dz, kept)
+
+
+@adapter("strided_volume", "stride", "strides", "pad", "kernel", "batch", "3d")
+def strided_volume(module, layer, x, w, b, dz):
+    pads = tuple(before for before, _ in layer.pads)
+    conv = module.Conv3d(layer.channels, layer.filters, layer.kernel, layer.stride, pads)
+    conv.weight, conv.bias = w, b
+
+    def backward():
+        dx = conv.backward(dz)
+        return dx, conv.grad["weight"], conv.grad["bias"]
+
+    return conv.forward(x), backward
+
+
+@adapter("grey_volume", "3d")
+def grey_volume(module, layer, x, w, b, dz):
+    conv = module.ConvolutionLayer3D(layer.filters, layer.kernel[0])
+
+    def backward():
+        conv.filters = w[:, 0].copy()
+        dx = conv.backprop(np.moveaxis(dz[0], 0, -1), RATE)
+        return dx[None, None], ((w[:, 0] - conv.filters) / RATE)[:, None], None
+
+    conv.filters = w[:, 0].copy()
+    z = np.moveaxis(conv.forward(x[0, 0]), -1, 0)[None]
+    return z + b.reshape(1, -1, 1, 1, 1), backward

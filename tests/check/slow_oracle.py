@@ -31,6 +31,7 @@ class Layer:
     groups: int = 1
     flipped: bool = False
     transposed: bool = False
+    output_padding: int = 0
     mode: str = ""
 
     @property
@@ -46,7 +47,8 @@ class Layer:
         axes = zip(self.size, self.kernel, self.stride, self.pads, strict=True)
         spans = [(n, self.dilation * (taps - 1) + 1, s, sum(pads)) for n, taps, s, pads in axes]
         if self.transposed:
-            return tuple((n - 1) * s + span - pad for n, span, s, pad in spans)
+            more = self.output_padding
+            return tuple((n - 1) * s + span - pad + more for n, span, s, pad in spans)
         return tuple((n + pad - span) // s + 1 for n, span, s, pad in spans)
 
     @property

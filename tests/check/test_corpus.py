@@ -23,10 +23,7 @@ def labels_of(folder):
 
 
 LABELS = {
-    path: label
-    for folder in ("corpus", "public")
-    for path, label in labels_of(folder).items()
-    if label["call"] != "volumes"  # three axes are not judged: tests/check/test_kinds.py
+    path: label for folder in ("corpus", "public") for path, label in labels_of(folder).items()
 }
 PASSES = ("forward", "dx", "dw", "db")
 HABITS = {"divided-by-batch"}  # reported as conventions, not as mistakes

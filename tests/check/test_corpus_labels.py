@@ -90,13 +90,17 @@ def shared_by(features):
 
 
 def on_axes(layer, axes):
-    """The same layer with one axis, or with a third that repeats the last."""
+    """The same layer with one axis, or with a third like the last, as short as it can be."""
 
     def fitted(a):
         return (*a, a[-1])[:axes]
 
     fields = ("size", "kernel", "stride", "pads")
-    return replace(layer, **{name: fitted(getattr(layer, name)) for name in fields})
+    put = replace(layer, **{name: fitted(getattr(layer, name)) for name in fields})
+    if axes < 3:
+        return put
+    few = 3 if put.transposed else put.dilation * (put.kernel[-1] - 1) + 1 + put.stride[-1]
+    return replace(put, size=(*put.size[:2], few))
 
 
 def layers(features):
@@ -120,6 +124,8 @@ def plane_layers(features, shared):
         return
     yield Layer(**shared)
     yield Layer(**shared | {"size": (7, 6)})
+    if "3d" in features:
+        yield Layer(**shared | {"size": (8, 5)})
     if "depthwise" not in features:
         yield Layer(**shared | {"filters": 2 if "groups" in features else 1})
     if "stride" in features:
@@ -145,6 +151,9 @@ def plane_layers(features, shared):
         yield Layer(**shared | {"size": (11, 11)}, dilation=3)
     if "groups" in features:
         yield Layer(**shared, groups=2)
+    if "output padding" in features:
+        yield Layer(**shared, stride=(2, 2), output_padding=1)
+        yield Layer(**shared, stride=(3, 3), pads=((1, 1), (1, 1)), output_padding=2)
 
 
 def arrays_of(layer, scale):

@@ -26,34 +26,46 @@ def check(name, **wishes):
     return report
 
 
-def two(numbers):
-    return st.tuples(numbers, numbers)
+def each(numbers, axes):
+    return st.tuples(*[numbers] * axes)
 
 
 @st.composite
-def layers(draw, *, transposed):
+def layers(draw, *, axes, transposed):
     """Small layers whose output has at least one position."""
-    few = st.integers(1, 3)
-    pads = two(two(st.integers(0, 2)))
+    few = st.integers(1, 3 if axes == 2 else 2)
+    groups = draw(st.integers(1, 2))
+    size = draw(each(st.integers(3, 6 if axes == 2 else 4), axes))
     found = Sizes(
         batch=draw(few),
-        channels=draw(few),
-        filters=draw(few),
-        size=draw(two(st.integers(3, 6))),
-        kernel=draw(two(few)),
-        stride=draw(two(few)),
-        pads=draw(pads),
+        channels=draw(few) * groups,
+        filters=draw(few) * groups,
+        size=size,
+        kernel=draw(each(few, axes)),
+        stride=draw(each(few, axes)),
+        pads=draw(each(st.tuples(st.integers(0, 2), st.integers(0, 2)), axes)),
+        dilation=(draw(st.integers(1, 2)),) * axes,
+        groups=groups,
         transposed=transposed,
+        output_padding=(draw(st.integers(0, 2)) if transposed else 0,) * axes,
         mode="constant" if transposed else draw(st.sampled_from(["constant", "wrap", "reflect"])),
     )
-    return found if found.is_legal else Sizes(transposed=transposed)
+    one = (1,) * axes
+    plain = Sizes(
+        size=size, kernel=one, stride=one, pads=((0, 0),) * axes, dilation=one,
+        transposed=transposed, output_padding=(0,) * axes,
+    )  # fmt: skip
+    return found if found.is_legal else plain
 
 
 def oracle(sizes, probe):
     """The four passes by slow loops, in our order of axes."""
-    fields = ("batch", "channels", "filters", "size", "kernel", "stride", "pads", "transposed")
+    fields = ("batch", "channels", "filters", "size", "kernel", "stride", "pads", "groups")
     layer = Layer(
         **{name: getattr(sizes, name) for name in fields},
+        dilation=sizes.dilation[0],
+        transposed=sizes.transposed,
+        output_padding=sizes.output_padding[0],
         mode="" if sizes.mode == "constant" else sizes.mode,
     )
     w = probe.w.swapaxes(0, 1) if sizes.transposed else probe.w
@@ -61,10 +73,11 @@ def oracle(sizes, probe):
     return z, dx, dw.swapaxes(0, 1) if sizes.transposed else dw, db
 
 
+@pytest.mark.parametrize("axes", [2, 3], ids=["plane", "space"])
 @pytest.mark.parametrize("transposed", [False, True], ids=["padding modes", "transposed"])
-def test_what_is_held_to_be_right_is_what_slow_loops_compute(transposed):
+def test_what_is_held_to_be_right_is_what_slow_loops_compute(transposed, axes):
     @settings(max_examples=25, deadline=None)
-    @given(layers(transposed=transposed))
+    @given(layers(axes=axes, transposed=transposed))
     def agree(sizes):
         probe = integers(sizes)
         for which, expected in zip(PASSES, oracle(sizes, probe), strict=True):
@@ -125,14 +138,9 @@ def test_a_wish_that_the_code_cannot_express_is_noted():
     assert any(note.startswith("--stride is not understood") for note in report.notes)
 
 
-def test_three_axes_are_not_judged(capsys):
-    assert main(["check", str(PUBLIC / "conv3d_layer.py")]) == 2
-    assert "slides along three axes" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     "options",
-    [["--stride", "0"], ["--padding", "-1"], ["--dilation", "1x"], ["--stride", "1x2x3"]],
+    [["--stride", "0"], ["--padding", "-1"], ["--dilation", "1x"], ["--stride", "1x2x3x4"]],
     ids=" ".join,
 )
 def test_an_option_without_meaning_is_refused(options, capsys):
@@ -172,4 +180,91 @@ def test_a_transposed_layer_is_reported_with_its_own_equation():
     (report,) = check_file(PUBLIC / "transposed_layer__stride_ignored.py").passes
     (mistake,) = report.mistakes
     assert mistake.right == "dx[n,c,i] = Σ(k,t: 0 ≤ s·i + d·t − p < O) dz[n,k,s·i+d·t-p] · w[c,k,t]"
-    assert not mistake.computes  # the rewritings are those of the ordinary layer
+    assert mistake.computes == "dx[n,c,i] = Σ(k,t: 0 ≤ i + d·t − p < O) dz[n,k,i+d·t-p] · w[c,k,t]"
+    assert mistake.term == "s·i"
+    assert "at s·i + t and not i + t" in mistake.sentence
+
+
+def test_groups_and_output_padding_of_a_transposed_layer_are_features():
+    features = check("upconv_grouped.py").features
+    assert features["groups"] == features["output padding"] == dict.fromkeys(PASSES, "right")
+    report = check("upconv_grouped__groups_ignored.py")
+    assert report.features["groups"]["dx"] == "wrong"
+    assert report.features["output padding"]["dx"] == "right"
+    (mistake,) = report.mistakes
+    assert "dz[n,0,k," in mistake.computes
+
+
+def test_three_axes_are_features_of_their_own():
+    features = check("conv3d_grouped.py").features
+    for name in ("non-cubic", "1×1×1 kernel", "unequal strides", "dilation", "groups"):
+        assert features[name] == dict.fromkeys(PASSES, "right")
+    features = check("conv3d_naive__stride_ignored.py").features
+    assert features["stride"]["dx"] == "wrong"
+    assert features["non-cubic"]["dx"] == "right"
+
+
+def test_a_mistake_is_made_along_one_of_three_axes():
+    (mistake,) = check("conv3d_naive__stride_ignored.py").mistakes
+    assert mistake.detail == "depth only"
+
+
+def test_one_axis_for_another_is_an_equation_of_three_axes():
+    found = check("voxels_last__height_for_width.py").mistakes
+    assert {m.detail for m in found} == {"height loop from depth"}
+    assert all("o_h" not in m.computes and "< O_d" in m.computes for m in found)
+
+
+def test_the_counterexample_of_a_volume_is_small():
+    example = check("conv3d_naive__stride_ignored.py").counterexample
+    assert example.expected.ndim == 5
+    assert "stride 2" in example.layer
+    assert example.arrays["x"].size < 20
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("conv3d_naive.py", ["--axes", "3", "--layout", "NCDHW", "--kernel", "2x3x2"]),
+        ("conv3d_grouped.py", ["--stride", "2x1x1", "--padding", "1", "--dilation", "1x2x1"]),
+        ("voxels_last.py", ["--layout", "NDHWC", "--weights-layout", "DHWCK"]),
+        ("deconv3d.py", ["--kind", "transposed", "--axes", "3", "--stride", "2"]),
+        ("depthwise_volumes.py", ["--kind", "depthwise", "--axes", "3"]),
+    ],
+)
+def test_a_layer_of_three_axes_can_be_described(name, options, capsys):
+    assert main(["check", "--json", *options, str(PUBLIC / name)]) == 0
+    (checked,) = json.loads(capsys.readouterr().out)["files"][0]["passes"]
+    assert checked["dx"] == "right"
+    assert not [note for note in checked["notes"] if "not understood" in note]
+
+
+def test_numbers_for_another_number_of_axes_are_noted(capsys):
+    main(["check", "--json", "--stride", "2x1", str(PUBLIC / "conv3d_grouped.py")])
+    (checked,) = json.loads(capsys.readouterr().out)["files"][0]["passes"]
+    assert any(note.startswith("--stride is not understood") for note in checked["notes"])
+
+
+def test_the_lesson_of_a_transposed_layer_says_what_the_code_computes(capsys):
+    assert main(["check", "--teach", str(PUBLIC / "deconv3d__stride_ignored.py")]) == 1
+    lesson = capsys.readouterr().out.split("from the verdict to the derivation")[1]
+    assert "It computes" in lesson
+
+
+def test_the_page_draws_slices(tmp_path):
+    page = tmp_path / "page.html"
+    main(["check", "--html", str(page), str(PUBLIC / "conv3d_naive__stride_ignored.py")])
+    assert "depth = 1" in page.read_text()
+
+
+def test_a_kernel_with_numbers_for_default_is_a_size(tmp_path):
+    path = tmp_path / "mine.py"
+    own = (
+        (PUBLIC / "conv3d_layer.py")
+        .read_text()
+        .replace("kernel_size, stride", "kernel=(3, 3, 3), stride")
+    )
+    path.write_text(own.replace("):\n        if", "):\n        kernel_size = kernel\n        if"))
+    (report,) = check_file(path).passes
+    assert report.is_right
+    assert "kernel: kernel (pair)" in report.conventions["constructor"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from convgrad.algebra.layers import passes
 from convgrad.check.mistakes.equations import CHANGES, NO_EQUATION, computed, right_equation
 from convgrad.check.mistakes.mistake import Evidence
 from convgrad.check.mistakes.table import BY_NAME, MISTAKES
-from convgrad.check.nest import PASSES, nest_of, truth
+from convgrad.check.nest import ADJOINT, PASSES, nest_of, truth
 from convgrad.check.probe import Sizes, integers
 from convgrad.exact.vectorised import evaluate
 
@@ -109,6 +110,13 @@ LINE = Sizes(
 )  # fmt: skip
 
 
+# A transposed layer of one axis, its windows as far apart as they are wide.
+UPWARD = Sizes(
+    batch=3, channels=4, filters=3, size=(1, 5), kernel=(1, 3), stride=(1, 2),
+    pads=((0, 0), (1, 2)), dilation=(1, 2), transposed=True,
+)  # fmt: skip
+
+
 def values(sizes):
     """The letters of a layer with one axis."""
     return {
@@ -136,10 +144,13 @@ def arrays_of(probe):
     s = probe.sizes
     shape = (s.groups, -1)
     x, w, dz = (a.astype(int)[:, :, 0] for a in (probe.x, probe.w, probe.dz))
+    if s.transposed:
+        w = w.swapaxes(0, 1)  # the algebra has w[c,k,t] there
     if s.groups > 1:
         x, dz = (a.reshape(len(a), *shape, a.shape[-1]) for a in (x, dz))
         w = w.reshape(*shape, *w.shape[1:])
-    return {"x": x, "w": w, "dz": dz, "b": probe.b.astype(int), "w_new": w}
+    b = probe.b.astype(int).reshape(shape) if s.groups > 1 else probe.b.astype(int)
+    return {"x": x, "w": w, "dz": dz, "b": b, "w_new": w}
 
 
 # The rewriting of the loop nest by which code is recognised, and the rewriting of the equation.
@@ -157,33 +168,76 @@ BOTH = [
         "weight-gradient-for-input-gradient",  # another shape
         "loops-over-input",  # the loop nest raises where the equation reads nothing
     }
-    and "height" not in word
+    and not {"height", "depth"} & set(word.replace(",", "").split())
     and (mistake.name, which) != ("padding-hard-coded", "forward")  # another output size
 ]  # fmt: skip
+
+
+def layer_for(mistake, *, transposed):
+    """A layer on which the mistake shows and does not raise."""
+    if mistake.name == "groups-ignored":
+        return Sizes(
+            batch=2, channels=4, filters=6, size=(1, 8), kernel=(1, 2), groups=2,
+            transposed=transposed,
+        )  # fmt: skip
+    small = Sizes(batch=2, channels=3, size=(1, 8), kernel=(1, 3), transposed=transposed)
+    if mistake.name == "channels-for-filters":
+        return replace(small, filters=3)
+    if mistake.name == "sample-for-filter":
+        return replace(small, filters=4)
+    return UPWARD if transposed else LINE
+
+
+def rewritten(mistake, which, word, *, transposed):
+    """What the nest computes after every rewriting of this name, and what the equation computes.
+
+    None where neither says anything: the mistake belongs to a sum that this pass has not.
+    """
+    computes = computed(mistake.name, which, word, transposed=transposed)
+    sizes = layer_for(mistake, transposed=transposed)
+    probe = integers(sizes)
+    evidence = Evidence(which, None, ())
+    nests = [change(nest_of(which, probe), evidence) for w, change in mistake.variants if w == word]
+    found = [a for nest in nests if nest is not None and (a := nest.evaluate()) is not None]
+    right = truth(which, probe)
+    if computes is None or not any(a.shape != right.shape or (a != right).any() for a in found):
+        return None
+    equation = numbers(computes, sizes, arrays_of(probe))
+    if transposed and which == "dw":  # dw[c,k,t], and K, C in our order
+        equation = np.moveaxis(equation, -2, 0)
+    return found, equation
 
 
 @pytest.mark.parametrize(
     ("mistake", "which", "word"), BOTH, ids=lambda v: getattr(v, "name", str(v))
 )
 def test_equation_and_loop_nest_are_rewritten_alike(mistake, which, word):
-    sizes = LINE
-    if mistake.name == "groups-ignored":
-        sizes = Sizes(batch=2, channels=4, filters=6, size=(1, 8), kernel=(1, 2), groups=2)
-    elif mistake.name == "channels-for-filters":
-        sizes = Sizes(batch=2, channels=3, filters=3, size=(1, 8), kernel=(1, 3))
-    elif mistake.name == "sample-for-filter":
-        sizes = Sizes(batch=2, channels=3, filters=4, size=(1, 8), kernel=(1, 3))
-    probe = integers(sizes)
-    evidence = Evidence(which, None, ())
-    nests = [change(nest_of(which, probe), evidence) for w, change in mistake.variants if w == word]
-    computes = [nest.evaluate() for nest in nests]
-    equation = numbers(computed(mistake.name, which, word), sizes, arrays_of(probe))
+    found, equation = rewritten(mistake, which, word, transposed=False)
     assert any(
-        found is not None
-        and found.size == equation.size
-        and np.array_equal(found, equation.reshape(found.shape))
-        for found in computes
+        a.size == equation.size and np.array_equal(a, equation.reshape(a.shape)) for a in found
     )
+
+
+OF_TRANSPOSED = [
+    (mistake, which, word)
+    for mistake, of, word in BOTH
+    for which in PASSES
+    if (of in {which, ADJOINT[which]}) and rewritten(mistake, which, word, transposed=True)
+]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "which", "word"), OF_TRANSPOSED, ids=lambda v: getattr(v, "name", str(v))
+)
+def test_the_same_rewriting_acts_on_a_transposed_layer(mistake, which, word):
+    found, equation = rewritten(mistake, which, word, transposed=True)
+    assert any(
+        a.size == equation.size and np.array_equal(a, equation.reshape(a.shape)) for a in found
+    )
+
+
+def test_at_least_twenty_kinds_of_mistakes_in_transposed_layers_have_an_equation():
+    assert len({mistake.name for mistake, _, _ in OF_TRANSPOSED}) >= 20
 
 
 def test_at_least_twenty_kinds_are_recognised_by_both_rewritings():

@@ -277,6 +277,18 @@ def test_the_picture_says_both_numbers_of_every_wrong_entry():
     assert "1 of 12 entries are wrong" in picture
 
 
+def test_the_picture_of_a_volume_has_its_slices_on_a_line_of_their_own():
+    expected = np.arange(24.0).reshape(1, 2, 2, 2, 3)
+    actual = expected.copy()
+    actual[0, 1, 1, 0, 2] = -7
+    picture = draw_difference(expected, actual, "dx")
+    assert "-7 instead of 20" in picture
+    lines = picture.split('<div class="planes">')[1:]
+    assert ["c = 0" in line for line in lines] == [True, False]
+    for line in lines:
+        assert line.index("depth = 0") < line.index("depth = 1")
+
+
 def test_lesson_walks_to_the_step_and_no_further():
     report = check_file(CORPUS / "cache_loops__stride_ignored.py")
     text = write_lesson([report])
@@ -371,6 +383,27 @@ def test_a_wrong_backward_fails_with_the_name_of_the_mistake():
     with pytest.raises(AssertionError, match="sign: The sign is wrong") as error:
         assert_conv_backward(backward, LAYER)
     assert "dw of Convolution" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"input_size": (4, 5, 6), "kernel": (2, 4, 3), "stride": (2, 1, 2), "padding": 1},
+        {"input_size": (5, 4), "kernel": (4, 2), "stride": 3, "output_padding": 2},
+    ],
+    ids=["space", "transposed"],
+)
+def test_a_mistake_in_another_kind_of_layer_is_named(options):
+    transposed = "output_padding" in options
+    layer = Convolution(options.pop("input_size"), 4, 6, groups=2, transposed=transposed, **options)
+    del options["kernel"]
+
+    def backward(dz, x, w):
+        dx, dw, db = conv_backward(dz, x, w, groups=2, transposed=transposed, **options)
+        return dx, np.flip(dw, tuple(range(2, dw.ndim))), db
+
+    with pytest.raises(AssertionError, match="kernel-gradient-reversed"):
+        assert_conv_backward(backward, layer)
 
 
 def test_an_unknown_difference_is_shown_by_its_first_entry():

@@ -10,9 +10,11 @@ import numpy as np
 
 from convgrad.check.conventions.attempt import SearchError
 from convgrad.check.conventions.convention import observe, signature
+from convgrad.check.conventions.layouts import is_untied
 from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.conventions.search import find_convention
 from convgrad.check.conventions.wishes import Wishes
+from convgrad.check.mistakes.equations import exchanged_words
 from convgrad.check.mistakes.explain import explain
 from convgrad.check.mistakes.mistake import Case, Evidence, agree
 from convgrad.check.mistakes.table import BEHAVIOURS, BY_NAME
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from convgrad.check.sandbox import Sandbox
     from convgrad.check.source import Source, Target
 
+OF_BIAS = frozenset({"bias-ignored", "bias-sum"})
 RESETS = re.compile(r"(zero|clear|reset|flush)_?grad|grads?_zero", re.IGNORECASE)
 
 
@@ -55,8 +58,6 @@ def judge(
 ) -> PassReport:
     """The report on one target."""
     line = target.backward[0].line
-    if target.has_three_axes:
-        return _not_probed(target)
     try:
         convention = find_convention(target, sandbox, wishes)
     except SearchError as error:
@@ -88,13 +89,23 @@ def judge(
         target.name,
         verdicts,
         _features(judged),
-        tuple(replace(m, transposed=convention.abilities.transposed) for m in mistakes),
+        tuple(_in_layer(m, convention) for m in mistakes),
         describe(convention) | _habits(judged),
         _counterexample(convention, verdicts, observations, sandbox),
         str(failure) if failure else "",
         line,
         (*_notes(convention, source), *(wishes or Wishes()).unheard(convention.abilities)),
     )
+
+
+def _in_layer(mistake: FoundMistake, c: Convention) -> FoundMistake:
+    """The mistake with the kind of layer, on which its equation and its letters depend."""
+    mistake = replace(mistake, transposed=c.abilities.transposed, axes=c.abilities.axes)
+    if not mistake.transposed or mistake.name in OF_BIAS:
+        return mistake
+    words = (mistake.sentence, mistake.remedy, mistake.term)
+    sentence, remedy, term = map(exchanged_words, words)
+    return replace(mistake, sentence=sentence, remedy=remedy, term=term)
 
 
 def _any_failure(observations: list[Observation]) -> Failure | None:
@@ -136,10 +147,10 @@ def _observe_all(c: Convention, sandbox: Sandbox, wishes: Wishes) -> list[Observ
 def expected_of(which: Pass, c: Convention, probe: Probe) -> Array:
     """What is right, in the shape that the code's layout gives it."""
     place = c.places.get("db")
-    if which == "db" and place is not None and ("H" in place.layout or "W" in place.layout):
+    if which == "db" and place is not None and is_untied(place.layout):
         return probe.dz.sum(axis=0)
     if which == "forward" and not c.bias and not _has_bias(c):
-        return truth(which, probe) - probe.b[:, None, None]
+        return truth(which, probe) - probe.bias
     return truth(which, probe)
 
 
@@ -360,6 +371,8 @@ def _habits(judged: dict[Pass, Judged | None]) -> dict[str, str]:
 def describe(c: Convention) -> dict[str, str]:
     """The convention in words."""
     words = {"input": c.data, "output": c.out, "weights": c.weights}
+    if c.abilities.axes == 3:
+        words["axes"] = "depth, height and width"
     if c.abilities.transposed or c.abilities.depthwise:
         words["layer"] = "transposed" if c.abilities.transposed else "depthwise"
     if c.abilities.mode != "constant":
@@ -394,7 +407,8 @@ def _notes(c: Convention, source: Source) -> list[str]:
         notes.append("written for Python 2: / between integers was read as //")
     a = c.abilities
     if a.square_kernel:
-        notes.append("only square kernels can be set or are understood: no others were probed")
+        square = "square" if a.axes < 3 else "cubic"
+        notes.append(f"only {square} kernels can be set or are understood: no others were probed")
     if not a.stride:
         notes.append("no stride can be set: stride was not probed")
     if not (a.padding or a.same):
@@ -437,14 +451,6 @@ def _forward_alone(c: Convention, observations: list[Observation]) -> Verdict:
     if not cases:
         return "right"
     return "right" if all(case.is_right for case in cases) else "wrong"
-
-
-def _not_probed(target: Target) -> PassReport:
-    """A layer of a kind for which there are no probes is not judged at all."""
-    note = "the layer slides along three axes: only one and two are probed, nothing was judged"
-    verdicts: dict[Pass, Verdict] = dict.fromkeys(PASSES, "not computed")
-    line = target.backward[0].line
-    return PassReport(target.name, verdicts, line=line, notes=(note,), identified=False)
 
 
 def _never_runs(target: Target, source: Source, text: str, failure: Failure | None) -> PassReport:

@@ -1,8 +1,8 @@
 """Layouts: in which order the axes of an array lie in someone's code.
 
-A layout is a text of letters: N sample, C channel, K filter, H height, W width, and 1 for an axis
-of length one. Letters in brackets lie flattened on one axis; a letter that is absent has length
-one and no axis.
+A layout is a text of letters: N sample, C channel, K filter, D depth, H height, W width, and 1 for
+an axis of length one. Letters in brackets lie flattened on one axis; a letter that is absent has
+length one and no axis.
 
 >>> import numpy as np
 >>> arrange(np.zeros((2, 3, 5, 6)), "NCHW", "NHWC").shape

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -38,27 +38,28 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
+Value = TypeVar("Value")
 Pass: TypeAlias = Literal["forward", "dx", "dw", "db"]
 PASSES: tuple[Pass, ...] = ("forward", "dx", "dw", "db")
 GRADIENTS: tuple[Pass, ...] = ("dx", "dw", "db")
 
-_LETTERS = {
-    "n": "n", "g": "g", "k": "k", "c": "c",
-    "oh": "o", "ow": "y", "th": "t", "tw": "u", "ih": "i", "iw": "j",
-}  # fmt: skip
-"""One letter for every index of a layer with two axes, as `einsum` wants them."""
-_ARRAYS = {"x": "ngkcij", "w": "ngkctu", "dz": "ngkcoy"}
-_TABLES = ("oti", "yuj")
+_TABLES = {"d": "pqr", "h": "oti", "w": "yuj"}
+"""A letter for the output, the tap and the padded position of each axis, as `einsum` wants it."""
+_LETTERS = {letter: letter for letter in "ngkc"} | {
+    f"{kind}{end}": letter
+    for end, letters in _TABLES.items()
+    for kind, letter in zip("oti", letters, strict=True)
+}
 
 
-@lru_cache(maxsize=8)
-def equation_of(which: Pass, *, flipped: bool = False) -> Equation:
-    """The equation of a pass for every layer with two axes and groups, its deltas not yet solved.
+@lru_cache(maxsize=16)
+def equation_of(which: Pass, *, rank: int = 2, flipped: bool = False) -> Equation:
+    """The equation of a pass for every layer with groups, its deltas not yet solved.
 
     >>> print(equation_of("db"))
     db[g,k] = sum(n,oh,ow) dz[n,g,k,oh,ow]
     """
-    layer = Convolution((9, 8), 4, 6, kernel=2, groups=2, flipped=flipped)
+    layer = Convolution((9,) * rank, 4, 6, kernel=2, groups=2, flipped=flipped)
     (forward,) = forward_equations(layer, symbolic=True)
     by = {"dx": "x", "dw": "w", "db": "b"}.get(which)
     return _sifted(differentiate(forward, by)) if by else forward
@@ -71,25 +72,26 @@ def _sifted(derivation: Derivation) -> Equation:
 
 
 @lru_cache(maxsize=8)
-def _reading(flipped: bool) -> tuple[Affine, Affine]:
-    """Where the input stands in the forward equation, height and width."""
-    term = next(t for t in equation_of("forward", flipped=flipped).terms if t.sums)
+def _reading(rank: int, flipped: bool) -> tuple[Affine, ...]:
+    """Where the input stands in the forward equation, along every axis."""
+    forward = equation_of("forward", rank=rank, flipped=flipped)
+    term = next(t for t in forward.terms if t.sums)
     x = next(access for access in term.accesses if access.tensor.name == "x")
-    rows, columns = x.subscripts[-2:]
-    return rows, columns
+    return x.subscripts[-rank:]
 
 
 @lru_cache(maxsize=256)
-def places_of(sizes: Sizes) -> tuple[Affine, Affine]:
-    """The padded position that output o reads at tap t, height and width."""
+def places_of(sizes: Sizes) -> tuple[Affine, ...]:
+    """The padded position that output o reads at tap t, along every axis."""
     found: list[Affine] = []
-    for axis, (place, end) in enumerate(zip(_reading(sizes.flipped), "hw", strict=True)):
+    reading = _reading(sizes.rank, sizes.flipped)
+    for axis, (place, end) in enumerate(zip(reading, sizes.space.lower(), strict=True)):
         values = {
             f"s_{end}": sizes.stride[axis], f"d_{end}": sizes.dilation[axis],
             f"p_{end}": 0, f"T_{end}": sizes.kernel[axis],
         }  # fmt: skip
         found.append(place.with_sizes(values))
-    return found[0], found[1]
+    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +99,15 @@ class Nest:
     """One pass over one probe.
 
     Attributes:
-        which: the pass.
-        probe: the layer and its arrays as they were given.
-        x: (N, K, C/groups, P, Q), padded.
-        w: (N, K, C/groups, R, S).
-        dz: (N, K, C/groups, O, U).
+        which: the pass; of a transposed layer that of the convolution which it transposes.
+        probe: the layer and its arrays; of a transposed layer those of that convolution.
+        given: the layer and its arrays as they were given.
+        x: (N, K, C/groups, padded positions).
+        w: (N, K, C/groups, taps).
+        dz: (N, K, C/groups, outputs).
         places: the padded position as a form in the output and the tap, of each axis.
         kept: the triples that take part, of each axis; None where all do.
-        crop: the part of the padded input gradient that is the input's.
+        crop: the part of the padded input gradient that is the input's, along each axis.
         folds: for every axis which place inside each padded place was copied from, as a matrix;
             None where the padding is zero.
         after: what happens to the finished array, in this order.
@@ -113,13 +116,14 @@ class Nest:
 
     which: Pass
     probe: Probe
+    given: Probe
     x: Array
     w: Array
     dz: Array
-    places: tuple[Affine, Affine]
-    kept: tuple[Array | None, Array | None]
-    crop: tuple[slice, slice]
-    folds: tuple[Array, Array] | None = None
+    places: tuple[Affine, ...]
+    kept: tuple[Array | None, ...]
+    crop: tuple[slice, ...]
+    folds: tuple[Array, ...] | None = None
     after: tuple[Callable[[Array], Array], ...] = ()
     raises: bool = False
 
@@ -139,19 +143,25 @@ class Nest:
         """The same pass with one more step at its end."""
         return replace(self, after=(*self.after, step))
 
+    def first(self, step: Callable[[Array], Array]) -> Nest:
+        """The same pass with one more step before the others: a bias is added after it."""
+        return replace(self, after=(step, *self.after))
+
     def at(self, axis: int, place: Affine) -> Nest:
         """The same pass with another subscript on one axis."""
-        rows, columns = self.places
-        return replace(self, places=(place, columns) if axis == 0 else (rows, place))
+        return replace(self, places=_put(self.places, axis, place))
 
     def only(self, axis: int, triples: Array) -> Nest:
         """The same pass with some triples of one axis alone."""
-        rows, columns = self.kept
-        return replace(self, kept=(triples, columns) if axis == 0 else (rows, triples))
+        return replace(self, kept=_put(self.kept, axis, triples))
+
+    def cut(self, axis: int, part: slice) -> Nest:
+        """The same pass with another slice that takes the padding away."""
+        return replace(self, crop=_put(self.crop, axis, part))
 
     def table(self, axis: int) -> Array:
         """The triples (o, t, p) of one axis: 1 where the subscript is p, otherwise 0."""
-        s, end = self.sizes, "hw"[axis]
+        s, end = self.sizes, self.ends[axis]
         found = triples(self.places[axis], end, s.output[axis], s.kernel[axis], s.padded[axis])
         kept = self.kept[axis]
         return found if kept is None else found * kept
@@ -160,6 +170,20 @@ class Nest:
     def sizes(self) -> Sizes:
         """The layer."""
         return self.probe.sizes
+
+    @property
+    def ends(self) -> str:
+        """What the letters of the axes end in: "hw" or "dhw"."""
+        return self.sizes.space.lower()
+
+    @property
+    def axes(self) -> range:
+        """The numbers of the axes."""
+        return range(self.sizes.rank)
+
+
+def _put(values: tuple[Value, ...], axis: int, value: Value) -> tuple[Value, ...]:
+    return (*values[:axis], value, *values[axis + 1 :])
 
 
 @lru_cache(maxsize=2048)
@@ -187,25 +211,37 @@ def nest_of(which: Pass, probe: Probe) -> Nest:
     if not probe.sizes.transposed:
         return _convolution(which, probe)
     if which == "db":  # Σ dz, whatever stands before the bias
-        plain = replace(probe.sizes, transposed=False, size=probe.sizes.output, pads=_NO_PADS)
-        plain = replace(plain, kernel=(1, 1), stride=(1, 1), dilation=(1, 1))
-        return _convolution(which, replace(probe, sizes=plain, w=probe.w[..., :1, :1]))
-    nest = _convolution(_ADJOINT[which], adjoint(probe))
+        return replace(_convolution(which, _bias_alone(probe)), given=probe)
+    nest = replace(_convolution(ADJOINT[which], adjoint(probe)), given=probe)
     if which == "forward":
-        return nest.then(lambda z: z + probe.b[:, None, None])
+        return nest.then(lambda z: z + probe.bias)
     return nest.then(lambda dw: dw.swapaxes(0, 1)) if which == "dw" else nest
 
 
-_ADJOINT: dict[Pass, Pass] = {"forward": "dx", "dx": "forward", "dw": "dw"}
-_NO_PADS = ((0, 0), (0, 0))
+ADJOINT: dict[Pass, Pass] = {"forward": "dx", "dx": "forward", "dw": "dw", "db": "db"}
+"""The pass of the convolution that a pass of the transposed layer is."""
 
 
 def adjoint(probe: Probe) -> Probe:
-    """The convolution that a transposed layer transposes: it reads what the layer writes."""
+    """The convolution that a transposed layer transposes: it reads what the layer writes.
+
+    An output padding is what its windows do not reach.
+    """
     s = probe.sizes
     sizes = replace(s, transposed=False, channels=s.filters, filters=s.channels, size=s.output)
     w = probe.w.swapaxes(0, 1)
     return replace(probe, sizes=sizes, x=probe.dz, dz=probe.x, w=w, b=np.zeros(s.channels))
+
+
+def _bias_alone(probe: Probe) -> Probe:
+    """A layer with the same error whose windows are single positions."""
+    s = probe.sizes
+    one = (1,) * s.rank
+    plain = replace(s, transposed=False, size=s.output, pads=((0, 0),) * s.rank, kernel=one)
+    plain = replace(plain, stride=one, dilation=one, groups=1)
+    w = np.ones((s.filters, s.channels, *one))
+    x = np.ones((s.batch, s.channels, *s.output))
+    return replace(probe, sizes=plain, x=x, w=w)
 
 
 def _convolution(which: Pass, probe: Probe) -> Nest:
@@ -213,19 +249,19 @@ def _convolution(which: Pass, probe: Probe) -> Nest:
     per_group = s.channels // s.groups
     group = np.arange(s.filters) // (s.filters // s.groups)
     channel = group[:, None] * per_group + np.arange(per_group)
-    padded = pad(probe.x, s)
     full = (s.batch, s.filters, per_group)
-    crop = [slice(s.pads[a][0], s.pads[a][0] + s.size[a]) for a in (0, 1)]
+    axes = zip(s.pads, s.size, strict=True)
     return Nest(
         which,
         probe,
-        x=padded[:, channel],
+        probe,
+        x=pad(probe.x, s)[:, channel],
         w=np.broadcast_to(probe.w[None], (*full, *s.kernel)),
         dz=np.broadcast_to(probe.dz[:, :, None], (*full, *s.output)),
         places=places_of(s),
-        kept=(None, None),
-        crop=(crop[0], crop[1]),
-        folds=None if s.mode == "constant" else (fold(s, 0), fold(s, 1)),
+        kept=(None,) * s.rank,
+        crop=tuple(slice(before, before + n) for (before, _), n in axes),
+        folds=None if s.mode == "constant" else tuple(fold(s, axis) for axis in range(s.rank)),
     )
 
 
@@ -257,22 +293,29 @@ def magnitude(which: Pass, probe: Probe) -> float:
     return float(np.max(np.abs(result))) if result is not None and result.size else 0.0
 
 
-@lru_cache(maxsize=8)
-def _product(which: Pass) -> tuple[tuple[str, ...], str, str, bool]:
+@lru_cache(maxsize=16)
+def _product(which: Pass, rank: int) -> tuple[tuple[str, ...], str, str, bool]:
     """Of an equation: the tensors on the right, all its letters, those of the left, a bias."""
-    equation = equation_of(which)
+    equation = equation_of(which, rank=rank)
     term = next(t for t in equation.terms if t.sums)
     left = "".join(_LETTERS[s.plain] for s in equation.target.subscripts if s.plain)
     every = left + "".join(_LETTERS[index.name] for index in term.sums)
     names = tuple(f.tensor.name for f in term.factors if isinstance(f, Access))
     deltas = any(isinstance(f, Kronecker) for f in term.factors)
     moves = deltas or any(not s.plain for a in term.accesses for s in a.subscripts)
-    return names, every + ("ij" if moves else ""), left, len(equation.terms) > 1
+    positions = "".join(table[-1] for table in list(_TABLES.values())[-rank:])
+    return names, every + (positions if moves else ""), left, len(equation.terms) > 1
+
+
+def _letters_of(name: str, ends: str) -> str:
+    """The letters of an array of the nest: outputs of dz, taps of w, positions of x."""
+    number = ("dz", "w", "x").index(name)
+    return "ngkc" + "".join(_TABLES[end][number] for end in ends)
 
 
 def _contracted(nest: Nest) -> Array:
     """The sum of the equation over the arrays of the nest; axes it does not use are read once."""
-    names, every, left, has_bias = _product(nest.which)
+    names, every, left, has_bias = _product(nest.which, nest.sizes.rank)
     groups = nest.sizes.groups
     operands: list[Array] = []
     subscripts: list[str] = []
@@ -280,12 +323,13 @@ def _contracted(nest: Nest) -> Array:
         array: Array = getattr(nest, name)
         n, filters, *rest = array.shape
         array = array.reshape(n, groups, filters // groups, *rest)
-        used = [letter in every for letter in _ARRAYS[name]]
+        letters = _letters_of(name, nest.ends)
+        used = [letter in every for letter in letters]
         operands.append(array[tuple(slice(None) if use else 0 for use in used)])
-        subscripts.append("".join(c for c in _ARRAYS[name] if c in every))
-    if "i" in every:
-        operands += [nest.table(0), nest.table(1)]
-        subscripts += _TABLES
+        subscripts.append("".join(c for c in letters if c in every))
+    if _TABLES[nest.ends[-1]][-1] in every:
+        operands += [nest.table(axis) for axis in nest.axes]
+        subscripts += [_TABLES[end] for end in nest.ends]
     text = f"{','.join(subscripts)}->{left}"
     path = _path(text, tuple(a.shape for a in operands))
     return _on_whole_axes(nest, np.einsum(text, *operands, optimize=path), left, bias=has_bias)
@@ -303,7 +347,8 @@ def _on_whole_axes(nest: Nest, result: Array, left: str, *, bias: bool) -> Array
     shape = result.shape
     result = result.reshape(*shape[:at], shape[at] * shape[at + 1], *shape[at + 2 :])
     if nest.which == "dx":
-        if nest.folds is not None:
-            result = np.einsum("ncij,ip,jq->ncpq", result, *nest.folds)
-        return result[:, :, nest.crop[0], nest.crop[1]]
-    return result + nest.probe.b[:, None, None] if bias else result
+        for axis, matrix in enumerate(nest.folds or ()):
+            moved = np.tensordot(result, matrix, axes=(axis + 2, 0))
+            result = np.moveaxis(moved, -1, axis + 2)
+        return result[(slice(None), slice(None), *nest.crop)]
+    return result + nest.probe.bias if bias else result

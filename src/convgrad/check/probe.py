@@ -19,108 +19,136 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
 
 Pair: TypeAlias = tuple[int, int]
+Ints: TypeAlias = tuple[int, ...]
+
+SPACE = "DHW"
+"""Depth, height and width: a layer slides along the last two or along all three of them."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """One two-dimensional layer with its batch; a layer of one dimension has height 1.
+    """One layer of two or three axes with its batch; a layer of one axis has height 1.
 
     A transposed layer is the gradient of a convolution by its input, run forward: `size` is the
-    input of the layer itself, and its weights have the same order K, C, height, width here.
+    input of the layer itself, and its weights have the same order K, C, height, width here; the
+    channels of a group lie on K, because every channel of the input has a kernel of its own.
     `mode` says what stands in the padding, in the words of `numpy.pad`.
     """
 
     batch: int = 2
     channels: int = 3
     filters: int = 5
-    size: Pair = (9, 8)
-    kernel: Pair = (4, 2)
-    stride: Pair = (1, 1)
-    pads: tuple[Pair, Pair] = ((0, 0), (0, 0))
-    dilation: Pair = (1, 1)
+    size: Ints = (9, 8)
+    kernel: Ints = (4, 2)
+    stride: Ints = (1, 1)
+    pads: tuple[Pair, ...] = ((0, 0), (0, 0))
+    dilation: Ints = (1, 1)
     groups: int = 1
     flipped: bool = False
     relu: bool = False
     transposed: bool = False
+    output_padding: Ints = (0, 0)
     mode: str = "constant"
 
     @property
-    def extent(self) -> Pair:
+    def rank(self) -> int:
+        """How many axes there are."""
+        return len(self.size)
+
+    @property
+    def space(self) -> str:
+        """The letters of the axes: "HW" or "DHW"."""
+        return SPACE[-self.rank :]
+
+    def order(self, letters: str) -> str:
+        """Our order of axes: `order("NC")` is "NCHW", and "NCDHW" for three axes."""
+        return letters + self.space
+
+    @property
+    def extent(self) -> Ints:
         """Input positions that one window spans."""
-        return (
-            self.dilation[0] * (self.kernel[0] - 1) + 1,
-            self.dilation[1] * (self.kernel[1] - 1) + 1,
-        )
+        return tuple(d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel, strict=True))
 
     @property
-    def padded(self) -> Pair:
+    def padded(self) -> Ints:
         """Input with its padding."""
-        return (self.size[0] + sum(self.pads[0]), self.size[1] + sum(self.pads[1]))
+        return tuple(n + sum(p) for n, p in zip(self.size, self.pads, strict=True))
 
     @property
-    def output(self) -> Pair:
+    def output(self) -> Ints:
         """Output positions."""
         if self.transposed:
-            axes = zip(self.size, self.extent, self.stride, self.pads, strict=True)
-            height, width = ((n - 1) * s + e - sum(p) for n, e, s, p in axes)
-            return height, width
-        sizes = zip(self.padded, self.extent, self.stride, strict=True)
-        height, width = ((p - e) // s + 1 for p, e, s in sizes)
-        return height, width
+            axes = zip(
+                self.size, self.extent, self.stride, self.pads, self.output_padding, strict=True
+            )
+            return tuple((n - 1) * s + e - sum(p) + more for n, e, s, p, more in axes)
+        axes = zip(self.padded, self.extent, self.stride, strict=True)
+        return tuple((p - e) // s + 1 for p, e, s in axes)
 
     @property
-    def unreached(self) -> Pair:
-        """Padded rows and columns at the end that no window reaches."""
+    def unreached(self) -> Ints:
+        """Padded positions at the end of each axis that no window reaches."""
         if self.transposed:
-            return 0, 0
-        sizes = zip(self.padded, self.extent, self.stride, self.output, strict=True)
-        rows, columns = (p - e - s * (o - 1) for p, e, s, o in sizes)
-        return rows, columns
+            return (0,) * self.rank
+        axes = zip(self.padded, self.extent, self.stride, self.output, strict=True)
+        return tuple(p - e - s * (o - 1) for p, e, s, o in axes)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of every array in our order."""
-        per_group = self.channels // self.groups
+        rows, columns = self.filters, self.channels
+        if self.transposed:
+            rows //= self.groups
+        else:
+            columns //= self.groups
         return {
             "x": (self.batch, self.channels, *self.size),
-            "w": (self.filters, per_group, *self.kernel),
+            "w": (rows, columns, *self.kernel),
             "b": (self.filters,),
             "z": (self.batch, self.filters, *self.output),
         }
 
     @property
     def is_legal(self) -> bool:
-        """Whether every window fits at least once."""
+        """Whether every window fits at least once, and an output padding is less than a stride."""
+        if self.channels % self.groups or self.filters % self.groups:
+            return False
         if self.transposed:
-            return min(self.output) > 0 and self.groups == 1
-        fits = all(p >= e for p, e in zip(self.padded, self.extent, strict=True))
-        return fits and not (self.channels % self.groups or self.filters % self.groups)
+            within = all(m < s for m, s in zip(self.output_padding, self.stride, strict=True))
+            return min(self.output) > 0 and within
+        return all(p >= e for p, e in zip(self.padded, self.extent, strict=True))
 
     def __str__(self) -> str:
         """The layer in the words of a report."""
         words = ["transposed"] if self.transposed else []
         words += [
             f"N={self.batch} C={self.channels} K={self.filters}",
-            f"input {self.size[0]}×{self.size[1]}",
-            f"kernel {self.kernel[0]}×{self.kernel[1]}",
+            f"input {_times(self.size)}",
+            f"kernel {_times(self.kernel)}",
         ]
-        if self.stride != (1, 1):
-            words.append(f"stride {_one_or_two(self.stride)}")
-        if self.pads != ((0, 0), (0, 0)):
+        if set(self.stride) != {1}:
+            words.append(f"stride {_one_or_all(self.stride)}")
+        if any(map(any, self.pads)):
             same = all(before == after for before, after in self.pads)
-            first = (self.pads[0][0], self.pads[1][0])
-            words.append(f"padding {_one_or_two(first) if same else self.pads}")
+            first = tuple(before for before, _ in self.pads)
+            words.append(f"padding {_one_or_all(first) if same else self.pads}")
+        if any(self.output_padding):
+            words.append(f"output padding {_one_or_all(self.output_padding)}")
         if self.mode != "constant":
             words.append(f"padding mode {self.mode}")
-        if self.dilation != (1, 1):
-            words.append(f"dilation {_one_or_two(self.dilation)}")
+        if set(self.dilation) != {1}:
+            words.append(f"dilation {_one_or_all(self.dilation)}")
         if self.groups > 1:
             words.append(f"groups {self.groups}")
         return ", ".join(words)
 
 
-def _one_or_two(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}×{pair[1]}"
+def _times(numbers: Ints) -> str:
+    return "×".join(map(str, numbers))
+
+
+def _one_or_all(numbers: Ints) -> str:
+    return str(numbers[0]) if len(set(numbers)) == 1 else _times(numbers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +167,11 @@ class Probe:
     w: Array
     b: Array
     dz: Array
+
+    @property
+    def bias(self) -> Array:
+        """The bias with the axes of the output, as it is added to it."""
+        return self.b.reshape(-1, *[1] * self.sizes.rank)
 
 
 def integers(sizes: Sizes, feature: str = "", seed: int = 0) -> Probe:
@@ -175,7 +208,7 @@ def impulse(sizes: Sizes, feature: str) -> Probe:
     """A single one in the error: the gradient is a copy of the kernel and of one window."""
     plain = integers(sizes, feature, seed=3)
     dz = np.zeros_like(plain.dz)
-    dz[-1, 0, dz.shape[2] // 2, dz.shape[3] // 2] = 1
+    dz[(-1, 0, *(n // 2 for n in dz.shape[2:]))] = 1
     return replace(plain, dz=dz)
 
 
@@ -183,6 +216,7 @@ def impulse(sizes: Sizes, feature: str) -> Probe:
 class Abilities:
     """What someone's code can express; probes outside of it are not run."""
 
+    axes: int = 2
     batch: bool = True
     channels: bool = True
     filters: bool = True
@@ -193,36 +227,85 @@ class Abilities:
     sides: bool = False
     same: bool = False
     dilation: bool = False
+    dilations: bool = False
     groups: bool = False
     square_kernel: bool = False
     square_input: bool = False
-    kernel: Pair | None = None
-    flat: bool = False
+    kernel: Ints | None = None
     stride_fixed: int = 1
     padding_fixed: int = 0
+    output_padding: bool = False
     flipped: bool = False
     relu: bool = False
     transposed: bool = False
     depthwise: bool = False
     mode: str = "constant"
 
+    @property
+    def flat(self) -> bool:
+        """Whether there is one axis."""
+        return self.axes == 1
+
+    @property
+    def rank(self) -> int:
+        """How many axes the arrays have here: a layer of one axis is one of height 1."""
+        return max(self.axes, 2)
+
 
 MODES = ("constant", "wrap", "edge", "reflect", "symmetric")
 
 
+@dataclass(frozen=True)
+class _Usual:
+    """The numbers of the probes, for so many axes: all different, and equal for what is plain.
+
+    Attributes:
+        size, kernel: of the layer in which all sizes differ; `turned` are other orders of it.
+        side, plain_kernel: of the layer in which they agree.
+        small, small_side: inputs of a transposed layer.
+        all_features: the input of the layer with padding and stride.
+        same_side: an input with equal sides for code that takes no other.
+        pads: paddings that differ from axis to axis.
+    """
+
+    size: Ints
+    turned: tuple[Ints, ...]
+    kernel: Ints
+    side: int
+    plain_kernel: Ints
+    small: Ints
+    small_turned: tuple[Ints, ...]
+    small_side: int
+    all_features: Ints
+    same_side: int
+    pads: tuple[Pair, ...]
+
+
+_USUAL = {
+    2: _Usual(
+        (9, 8), ((8, 9),), (4, 2), 8, (3, 3), (5, 4), ((4, 6),), 5, (10, 8), 8, ((2, 2), (1, 1))
+    ),
+    # A third axis multiplies the work: these are small enough for loops over single numbers.
+    3: _Usual(
+        (4, 5, 6), ((6, 5, 4), (5, 6, 4)), (2, 4, 3), 5, (2, 2, 2),
+        (3, 2, 4), ((4, 3, 2), (2, 4, 3)), 3, (4, 8, 3), 5, ((2, 2), (0, 0), (1, 1)),
+    ),
+}  # fmt: skip
+
+
 def base_sizes(abilities: Abilities) -> Sizes:
     """Everything different and greater than one, as far as the code can express it."""
-    kernel: Pair = (4, 2)
+    rank = abilities.rank
+    usual = _USUAL[rank]
+    kernel = usual.kernel
     channels = 3
     if abilities.kernel is not None:
         kernel = abilities.kernel
         channels = 2 if 3 in kernel else 3
     elif abilities.square_kernel:
-        kernel = (2, 2)
-    size: Pair = (9, 8)
-    if abilities.square_input:
-        size = (8, 8)
-    batch = 4 if channels == 2 else 2
+        kernel = (2,) * rank
+    size = (usual.same_side,) * rank if abilities.square_input else usual.size
+    batch = (4 if rank == 2 else 3) if channels == 2 else 2
     fixed = (abilities.padding_fixed, abilities.padding_fixed)
     sizes = Sizes(
         batch=batch if abilities.batch else 1,
@@ -230,15 +313,18 @@ def base_sizes(abilities: Abilities) -> Sizes:
         filters=5 if abilities.filters else 1,
         size=size,
         kernel=kernel,
-        stride=(abilities.stride_fixed, abilities.stride_fixed),
-        pads=(fixed, fixed),
+        stride=(abilities.stride_fixed,) * rank,
+        pads=(fixed,) * rank,
+        dilation=(1,) * rank,
         flipped=abilities.flipped,
         relu=abilities.relu,
         transposed=abilities.transposed,
+        output_padding=(0,) * rank,
         mode=abilities.mode,
     )
     if abilities.transposed:
-        sizes = replace(sizes, size=(5, 5) if abilities.square_input else (5, 4))
+        side = (usual.small_side,) * rank
+        sizes = replace(sizes, size=side if abilities.square_input else usual.small)
     if abilities.flat:
         sizes = replace(
             sizes,
@@ -271,7 +357,7 @@ def probes(
             yield integers(fixed, feature)
     base = _square(abilities)
     if abilities.padding:
-        base = _padded(base, 1)
+        base = padded(base, 1)
     base = fix(as_depthwise(base) if abilities.depthwise else base)
     if base.is_legal:
         yield eighths(base, "large and fractional numbers")
@@ -285,13 +371,26 @@ def _square(abilities: Abilities) -> Sizes:
     if abilities.flat:
         return base
     free = abilities.kernel is None and not abilities.square_kernel
-    side = 5 if abilities.transposed else 8
-    return replace(base, size=(side, side), kernel=(3, 3) if free else base.kernel)
+    kernel = _USUAL[base.rank].plain_kernel if free else base.kernel
+    return replace(equal_sides(base), kernel=kernel)
 
 
-def _padded(sizes: Sizes, pad: int) -> Sizes:
-    rows = (pad, pad) if sizes.kernel[0] > 1 or sizes.size[0] > 1 else (0, 0)
-    return replace(sizes, pads=(rows, (pad, pad)))
+def equal_sides(sizes: Sizes) -> Sizes:
+    """The layer with an input of equal sides."""
+    usual = _USUAL[sizes.rank]
+    side = usual.small_side if sizes.transposed else usual.side
+    return replace(sizes, size=(side,) * sizes.rank)
+
+
+def padded(sizes: Sizes, pad: int) -> Sizes:
+    """The layer with so much padding on every side."""
+    return replace(sizes, pads=tuple((n, n) for n in everywhere(sizes, pad)))
+
+
+def everywhere(sizes: Sizes, number: int) -> Ints:
+    """The number for every axis, but nothing along the absent axis of a flat layer."""
+    axes = zip(sizes.size, sizes.kernel, strict=True)
+    return tuple(number if n > 1 or k > 1 else 0 for n, k in axes)
 
 
 def _layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
@@ -303,6 +402,7 @@ def _layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
 def _size_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     base = base_sizes(abilities)
     square = _square(abilities)
+    usual = _USUAL[base.rank]
     yield "plain", replace(square, batch=1)
     if abilities.batch:
         yield "batch", square
@@ -312,43 +412,69 @@ def _size_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     if abilities.filters and abilities.channels and not abilities.depthwise:
         yield "as many filters as channels", replace(square, filters=square.channels)
     if not abilities.square_input and not abilities.flat:
+        uneven = "non-square" if base.rank == 2 else "non-cubic"
         if base.kernel != square.kernel:
-            yield "non-square kernel", replace(base, size=square.size)
-        yield "non-square", base
-        yield "non-square", replace(base, size=(4, 6) if abilities.transposed else (8, 9))
+            yield f"{uneven} kernel", replace(base, size=square.size)
+        yield uneven, base
+        for size in usual.small_turned if abilities.transposed else usual.turned:
+            yield uneven, replace(base, size=size)
 
 
 def _window_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     """Strides and padding."""
     base = base_sizes(abilities)
     square = _square(abilities)
+    two, three = (2,) * base.rank, (3,) * base.rank
     if abilities.stride:
-        yield "stride", _covered(replace(square, stride=(2, 2)))
+        yield "stride", _covered(replace(square, stride=two))
         if abilities.transposed:
-            yield "stride", replace(square, stride=(3, 3))
+            yield "stride", replace(square, stride=three)
         else:
-            yield "sizes no window covers", _uncovered(replace(square, stride=(2, 2)))
-            yield "sizes no window covers", _uncovered(replace(square, stride=(3, 3)))
+            yield "sizes no window covers", _uncovered(replace(square, stride=two))
+            yield "sizes no window covers", _uncovered(replace(square, stride=three))
     if abilities.strides and not abilities.flat:
-        yield "unequal strides", replace(base, stride=(2, 1))
-        yield "unequal strides", replace(base, stride=(1, 2))
+        yield from (("unequal strides", sizes) for sizes in _unequal_strides(base))
     if abilities.padding:
-        yield "padding", _padded(square, 1)
-        yield "padding", _padded(square, 2)
+        yield "padding", padded(square, 1)
+        # in space a margin of two is most of the work: one sample shows it
+        yield "padding", padded(square if base.rank == 2 else replace(square, batch=1), 2)
     if abilities.paddings and not abilities.flat:
-        yield "unequal padding", replace(base, pads=((2, 2), (1, 1)))
+        yield "unequal padding", replace(base, pads=_USUAL[base.rank].pads)
     if abilities.sides:
-        yield "padding per side", replace(base, pads=((0, 0) if abilities.flat else (0, 2), (1, 0)))
+        sides = ((1, 0), (0, 2), (1, 0))[-base.rank :]
+        yield "padding per side", replace(base, pads=((0, 0), (1, 0)) if abilities.flat else sides)
     if abilities.same:
         yield "same padding", _same(base)
-        yield "same padding", _same(replace(base, stride=(2, 2)))
+        yield "same padding", _same(replace(base, stride=two))
     if abilities.stride and abilities.padding:
-        yield "stride and padding", _covered(replace(_padded(square, 1), stride=(2, 2)))
-        size = base.size if abilities.transposed else (10, 8)
-        everything = replace(_padded(base, 1), size=size, stride=(2, 2))
+        yield "stride and padding", _covered(replace(padded(square, 1), stride=two))
+        size = base.size if abilities.transposed else _USUAL[base.rank].all_features
+        everything = replace(padded(base, 1), size=size, stride=two)
         if abilities.square_input or abilities.flat:
-            everything = replace(_padded(square, 1), stride=(2, 2))
+            everything = replace(padded(square, 1), stride=two)
         yield "everything", _covered(everything)
+    if abilities.transposed and abilities.output_padding and abilities.stride:
+        yield from _output_paddings(abilities)
+
+
+def _unequal_strides(base: Sizes) -> Iterator[Sizes]:
+    if base.rank == 2:
+        yield replace(base, stride=(2, 1))
+        yield replace(base, stride=(1, 2))
+        return
+    for stride in ((2, 1, 3), (3, 2, 1), (1, 3, 2)):
+        axes = zip(base.kernel, stride, (1, 2, 3), strict=True)
+        size = tuple(k + s * more for k, s, more in axes)  # 2, 3 and 4 outputs
+        yield replace(base, stride=stride, size=base.size if base.transposed else size)
+
+
+def _output_paddings(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
+    """Positions that are added at the far end of a transposed layer's output."""
+    square = replace(_square(abilities), stride=(2,) * abilities.rank)
+    yield "output padding", replace(square, output_padding=everywhere(square, 1))
+    if abilities.padding:
+        base = replace(padded(base_sizes(abilities), 1), stride=(3,) * abilities.rank)
+        yield "output padding", replace(base, output_padding=everywhere(base, 2))
 
 
 def _tap_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
@@ -356,45 +482,59 @@ def _tap_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     base = base_sizes(abilities)
     square = _square(abilities)
     if abilities.kernel is None:
-        small = replace(square, kernel=(1, 1))
-        yield "1×1 kernel", small
+        small = replace(square, kernel=(1,) * base.rank)
+        name = f"{_times(small.kernel)} kernel"
+        yield name, small
         if abilities.padding:
-            yield "1×1 kernel", _padded(small, 1)
+            yield name, padded(small, 1)
     if abilities.dilation:
         yield "dilation", _dilated(base, base.kernel, 2)
-        yield "dilation", _dilated(base, base.kernel if _is_fixed(abilities) else (3, 2), 3)
-    if abilities.groups and not (abilities.depthwise or abilities.transposed):
+        other = (2, 3, 2)[-base.rank :]
+        yield "dilation", _dilated(base, base.kernel if _is_fixed(abilities) else other, 3)
+    if abilities.dilations and not abilities.flat:
+        wide = replace(base, dilation=(1, 2, 1)[-base.rank :])
+        larger = replace(wide, size=tuple(n + 3 for n in base.size))
+        yield "unequal dilation", larger if base.rank == 2 else _with_few_windows(wide)
+    if abilities.groups and not abilities.depthwise:
         grouped = replace(base, channels=4, filters=6, groups=2)
         yield "groups", grouped
-        yield "groups", replace(grouped, size=(1, 8) if abilities.flat else (8, 8), batch=1)
+        yield "groups", replace(grouped, size=(1, 8) if abilities.flat else square.size, batch=1)
 
 
 def _is_fixed(abilities: Abilities) -> bool:
     return abilities.square_kernel or abilities.kernel is not None or abilities.flat
 
 
-def _dilated(sizes: Sizes, kernel: Pair, dilation: int) -> Sizes:
+def _dilated(sizes: Sizes, kernel: Ints, dilation: int) -> Sizes:
     """Large enough that a dilated window finds several places; a flat layer stays flat."""
-    larger = (sizes.size[0] + 2 * dilation - 1, sizes.size[1] + 2 * dilation - 1)
+    larger = tuple(n + 2 * dilation - 1 for n in sizes.size)
     if sizes.size[0] == 1:
         return replace(sizes, size=(1, larger[1] + 2), dilation=(1, dilation))
-    return replace(sizes, size=larger, kernel=kernel, dilation=(dilation, dilation))
+    wide = replace(sizes, kernel=kernel, dilation=(dilation,) * sizes.rank)
+    if sizes.rank == 2:
+        return replace(wide, size=larger)
+    return _with_few_windows(wide)
+
+
+def _with_few_windows(sizes: Sizes) -> Sizes:
+    """In space as large as a few windows need; a transposed layer has few as it is."""
+    few = tuple(e + n for e, n in zip(sizes.extent, (1, 2, 1), strict=True))
+    return sizes if sizes.transposed else replace(sizes, size=few)
 
 
 def _covered(sizes: Sizes) -> Sizes:
-    """Made smaller until every padded row and column is reached."""
+    """Made smaller until every padded position is reached."""
     while any(sizes.unreached):
-        height = sizes.size[0] - (1 if sizes.unreached[0] else 0)
-        width = sizes.size[1] - (1 if sizes.unreached[1] else 0)
-        sizes = replace(sizes, size=(height, width))
+        axes = zip(sizes.size, sizes.unreached, strict=True)
+        sizes = replace(sizes, size=tuple(n - (rest > 0) for n, rest in axes))
     return sizes
 
 
 def _uncovered(sizes: Sizes) -> Sizes:
-    """Made larger until rows and columns are left over, the same number for a square layer."""
+    """Made larger until positions are left over, the same number for a square layer."""
     sizes = _covered(sizes)
-    rows = 0 if sizes.size[0] == 1 else 1
-    return replace(sizes, size=(sizes.size[0] + rows, sizes.size[1] + 1))
+    first = 0 if sizes.size[0] == 1 else 1
+    return replace(sizes, size=(sizes.size[0] + first, *(n + 1 for n in sizes.size[1:])))
 
 
 def _same(sizes: Sizes) -> Sizes:
@@ -404,4 +544,4 @@ def _same(sizes: Sizes) -> Sizes:
         outputs = -(-size // stride)
         total = max((outputs - 1) * stride + extent - size, 0)
         pads.append((total // 2, total - total // 2))
-    return replace(sizes, pads=(pads[0], pads[1]))
+    return replace(sizes, pads=tuple(pads))

@@ -47,6 +47,7 @@ class FoundMistake:
     line: int | None = None
     place: str = ""
     transposed: bool = False
+    axes: int = 2
 
     def as_json(self) -> dict[str, Any]:
         """The entry of the JSON report."""
@@ -70,11 +71,11 @@ class FoundMistake:
 
     @property
     def computed(self) -> Equation | None:
-        """The same as an equation; mistakes in transposed layers have none yet."""
+        """The same as an equation."""
         which = self._which
-        if which is None or self.transposed:
+        if which is None:
             return None
-        return computed(self.name, which, self.detail)
+        return computed(self.name, which, self.detail, axes=self.axes, transposed=self.transposed)
 
     @property
     def _which(self) -> Pass | None:

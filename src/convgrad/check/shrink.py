@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 from convgrad.check.conventions.convention import observe
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from convgrad.check.probe import Sizes
     from convgrad.check.sandbox import Sandbox
 
-SECONDS = 0.3
+SECONDS, MOST_TRIALS = 2.0, 60
+"""A busy machine should not change the report: quick code is stopped by the number of trials."""
 
 
 def smallest_counterexample(
@@ -37,14 +39,16 @@ def smallest_counterexample(
         return None
     best = min(bad, key=lambda o: o.probe.x.size + o.probe.w.size)
     deadline = time.monotonic() + SECONDS
+    trials = 0
     smaller = True
     while smaller and time.monotonic() < deadline:
         smaller = False
         for sizes in _smaller(best.probe.sizes, c):
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or trials == MOST_TRIALS:
                 break
             if not sizes.is_legal:
                 continue
+            trials += 1
             try:
                 observation = observe(c, integers(sizes, best.probe.feature), sandbox, seconds=1.0)
             except CannotExpressError:
@@ -77,15 +81,17 @@ def _smaller(s: Sizes, c: Convention) -> Iterator[Sizes]:
         yield replace(s, filters=s.groups)
         yield replace(s, filters=s.filters - s.groups)
     if a.kernel is None and not a.flat:
-        for kernel in ((1, 1), (2, 1), (1, 2), (2, 2)):
-            if kernel[0] <= s.kernel[0] and kernel[1] <= s.kernel[1] and kernel != s.kernel:
+        for kernel in sorted(product((1, 2), repeat=s.rank), key=sum):
+            fits = all(new <= old for new, old in zip(kernel, s.kernel, strict=True))
+            if fits and kernel != s.kernel:
                 yield replace(s, kernel=kernel)
-    for rows, columns in ((2, 2), (1, 1)):
-        size = (max(1, s.size[0] - rows), max(1, s.size[1] - columns))
+    for less in (2, 1):
+        size = tuple(max(1, n - less) for n in s.size)
         if size != s.size:
             yield replace(s, size=size)
     if not a.square_input and not a.flat:
-        yield replace(s, size=(s.size[0] - 1, s.size[1])) if s.size[0] > 1 else s
-        yield replace(s, size=(s.size[0], s.size[1] - 1)) if s.size[1] > 1 else s
-    if any(s.pads[0]) or any(s.pads[1]):
-        yield replace(s, pads=((0, 0), (0, 0))) if not a.padding_fixed and not a.same else s
+        for axis, n in enumerate(s.size):
+            if n > 1:
+                yield replace(s, size=(*s.size[:axis], n - 1, *s.size[axis + 1 :]))
+    if any(map(any, s.pads)) and not a.padding_fixed and not a.same:
+        yield replace(s, pads=((0, 0),) * s.rank)

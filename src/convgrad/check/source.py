@@ -46,7 +46,11 @@ BACKWARD_NAMES = (
     "backpropagation", "backward_prop", "backward_propagation", "backpropagate", "back_propagate",
     "back", "bwd", "gradient", "gradients", "propagate_backward", "propagation_backward", "vjp",
 )  # fmt: skip
-_THREE_AXES = re.compile(r"(conv|deconv|transposed?)_?3d|\b(n?c|d)_?, *d, *h, *w\b", re.IGNORECASE)
+_THREE_AXES = re.compile(
+    r"(conv\w*|transposed?)3d|\b(n?c|d)_?, *[dt], *h, *w\b|voxel|"
+    r"\bk_?d\b.*\bk_?h\b|\bd_?out\b.*\bh_?out\b",
+    re.IGNORECASE,
+)
 UPDATE_NAMES = (
     "update", "step", "update_weights", "update_params", "update_parameters", "apply",
     "apply_gradients", "apply_gradient", "apply_grads", "apply_grad", "apply_update", "optimize",

@@ -56,7 +56,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     group = parser.add_argument_group("the layer (by default many, one feature at a time)")
     for name, example, words in (
-        ("stride", "2", "only layers with this stride; 2x1 for one on each axis"),
+        ("stride", "2", "only layers with this stride; 2x1 or 2x1x1 for one on each axis"),
         ("padding", "1", "only layers with this padding; 1x2 for one on each axis"),
         ("dilation", "2", "only layers with this dilation; 2x1 for one on each axis"),
     ):
@@ -74,12 +74,12 @@ def add_parser(subparsers: Subparsers) -> None:
     group.add_argument(
         "--kind", choices=KINDS, help="what the layer computes: its forward pass is that of a …"
     )
-    group.add_argument("--axes", type=int, choices=(1, 2), help="how many axes it slides along")
+    group.add_argument("--axes", type=int, choices=(1, 2, 3), help="how many axes it slides along")
     group.add_argument(
         "--padding-mode", choices=MODES, help="what stands in the padding (see numpy.pad)"
     )
     group = parser.add_argument_group("the calling convention (by default found by trial)")
-    group.add_argument("--layout", metavar="NCHW", help="axes of the input, such as NHWC or CHW")
+    group.add_argument("--layout", metavar="NCHW", help="axes of the input: NHWC, CHW, NCDHW …")
     group.add_argument("--weights-layout", metavar="KCHW", help="axes of the weights, such as HWCK")
     group.add_argument("--bias-layout", metavar="K", help="axes of the bias, such as 1K or 111K")
     group.add_argument("--forward-name", metavar="NAME", help="the forward method or function")
@@ -168,13 +168,12 @@ def _layer(arguments: argparse.Namespace) -> dict[str, object]:
             fixed[name] = _positive(name, getattr(arguments, name))
     for name in ("stride", "dilation"):
         if getattr(arguments, name) is not None:
-            fixed[name] = _pair(name, getattr(arguments, name))
+            fixed[name] = _numbers(name, getattr(arguments, name))
     if arguments.padding is not None:
-        rows, columns = _pair("padding", arguments.padding, least=0)
-        fixed["pads"] = ((rows, rows), (columns, columns))
+        fixed["pads"] = tuple((n, n) for n in _numbers("padding", arguments.padding, least=0))
     for name, text in (("kernel", arguments.kernel), ("size", arguments.input_size)):
         if text is not None:
-            fixed[name] = _pair(name, text)
+            fixed[name] = _numbers(name, text)
     return fixed
 
 
@@ -184,16 +183,17 @@ def _positive(name: str, value: int) -> int:
     return value
 
 
-def _pair(name: str, text: str, least: int = 1) -> tuple[int, int]:
+def _numbers(name: str, text: str, least: int = 1) -> tuple[int, ...]:
+    """One number for all axes, or one for each of up to three."""
     try:
         numbers = [int(part) for part in text.split("x")]
     except ValueError:
         numbers = []
-    if len(numbers) not in {1, 2} or min(numbers) < least:
+    if len(numbers) not in {1, 2, 3} or min(numbers) < least:
         raise ConvgradError(
             f"--{name} {text}", expected=f"whole numbers of at least {least}, such as 2 or 2x3"
         )
-    return numbers[0], numbers[-1]
+    return tuple(numbers)
 
 
 def _write(arguments: argparse.Namespace, reports: Sequence[FileReport]) -> None:

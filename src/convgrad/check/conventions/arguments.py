@@ -107,6 +107,10 @@ def constructor_choices(target: Target) -> list[tuple[str, list[Argument | None]
         if parameter.default is not None and parameter.default[:1] in {"'", '"'}:
             named = [o for o in options if isinstance(o, Written) and "name" in o.way.name]
             options = [*named, *(o for o in options if o not in named)]  # padding="valid"
+        if parameter.default is not None and parameter.default[:1] == "(":
+            # kernel=(3, 3) is a size, whatever else a kernel may be
+            sizes = [o for o in options if not (isinstance(o, Written) and o.way.name == "array")]
+            options = sizes or options
         if parameter.default is not None:
             roles = {o.role for o in options if isinstance(o, Written)}
             # Left out first: what has no bearing on the layer, and arrays that are made inside.
@@ -137,7 +141,7 @@ def roles_in(arguments: Arguments) -> dict[str, str]:
     return used
 
 
-def abilities_of(c: Convention, every: tuple[Arguments, ...], *, flat: bool) -> Abilities:
+def abilities_of(c: Convention, every: tuple[Arguments, ...]) -> Abilities:
     """What the layers of a convention can express, from the ways its arguments are written."""
     roles: dict[str, str] = {}
     for arguments in every:
@@ -157,10 +161,11 @@ def abilities_of(c: Convention, every: tuple[Arguments, ...], *, flat: bool) -> 
         sides=pads == "pair per side",
         same=named,
         dilation="dilation" in roles,
+        dilations=roles.get("dilation") == "pair",
         groups="groups" in roles,
         square_kernel=roles.get("kernel") == "number" and not heights,
         square_input=roles.get("shape of the input") == "side",
-        flat=flat,
+        output_padding="output padding" in roles,
     )
 
 

@@ -45,7 +45,7 @@ class Budget:
 class Trial:
     """On which kind of layer the forward pass is tried."""
 
-    flat: bool = False
+    axes: int = 2
     transposed: bool = False
     depthwise: bool = False
     square: bool = False
@@ -54,7 +54,7 @@ class Trial:
     @property
     def kind(self) -> Abilities:
         """The abilities from which those of a convention are made."""
-        return Abilities(transposed=self.transposed, depthwise=self.depthwise)
+        return Abilities(self.axes, transposed=self.transposed, depthwise=self.depthwise)
 
 
 @dataclass(frozen=True)

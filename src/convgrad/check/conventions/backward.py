@@ -127,7 +127,7 @@ def with_backward_abilities(c: Convention) -> Convention:
     """Without a forward pass the backward arguments say what can be expressed."""
     if c.forward is not None:
         return c
-    abilities = abilities_of(c, c.backward, flat=c.abilities.flat)
+    abilities = abilities_of(c, c.backward)
     return replace(c, abilities=abilities)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from convgrad.check.child.wire import Opaque, Reference, is_array, is_dict, is_list, is_tuple
+from convgrad.check.conventions.layouts import is_untied
 from convgrad.check.conventions.roles import RATE, CannotExpressError, Situation, Way, bias_array
 from convgrad.check.layout import arrange, restore
 from convgrad.check.nest import GRADIENTS
@@ -298,7 +299,7 @@ def _uses_recorder(c: Convention) -> bool:
 def _set_parameters(c: Convention, s: Situation) -> list[tuple[str, dict[str, Any]]]:
     steps: list[tuple[str, dict[str, Any]]] = []
     if c.weights_path is not None:
-        steps += _set_array(c.weights_path, arrange(s.probe.w, "KCHW", c.weights))
+        steps += _set_array(c.weights_path, arrange(s.probe.w, s.sizes.order("KC"), c.weights))
     if c.bias_path is not None:
         steps += _set_array(c.bias_path, bias_array(s))
     return steps
@@ -381,7 +382,7 @@ def _numbers(value: list[Any]) -> Array | None:
     if not value or any(isinstance(v, (dict, tuple, str, Opaque)) or v is None for v in value):
         return None
     if all(isinstance(v, np.ndarray) for v in value):
-        same = len({v.shape for v in value}) == 1 and value[0].ndim <= 3 and len(value) > 1
+        same = len({v.shape for v in value}) == 1 and value[0].ndim <= 4 and len(value) > 1
         return np.stack(value) if same and value[0].ndim >= 2 else None
     try:
         array = np.array(value, dtype=float)
@@ -445,7 +446,8 @@ def _read(
             z = Failure("Nothing", "the forward pass returned no array")
         if not isinstance(z, Failure):
             dtypes["forward"] = str(z.dtype)
-            z = _in_our_order(as_float(z), "NKHW", c.out.replace("C", "K"), probe.sizes.shapes["z"])
+            axes, layout = probe.sizes.order("NK"), c.out.replace("C", "K")
+            z = _in_our_order(as_float(z), axes, layout, probe.sizes.shapes["z"])
         found["forward"] = z
     for gradient in GRADIENTS:
         place = c.places.get(gradient)
@@ -493,13 +495,13 @@ def read_place(place: Place, gradient: Pass, probe: Probe, run: Run, time: int) 
 
 def axes_of(gradient: Pass, layout: str, probe: Probe) -> tuple[str, tuple[int, ...]]:
     """Axes and lengths of a gradient in our order; an untied bias has one entry per position."""
-    shapes = probe.sizes.shapes
+    order, shapes = probe.sizes.order, probe.sizes.shapes
     if gradient == "dx":
-        return "NCHW", shapes["x"]
+        return order("NC"), shapes["x"]
     if gradient == "dw":
-        return "KCHW", shapes["w"]
-    if "H" in layout or "W" in layout:
-        return "KHW", shapes["z"][1:]
+        return order("KC"), shapes["w"]
+    if is_untied(layout):
+        return order("K"), shapes["z"][1:]
     return "K", shapes["b"]
 
 

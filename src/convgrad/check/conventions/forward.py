@@ -35,9 +35,9 @@ from convgrad.check.conventions.convention import (
     leaves,
 )
 from convgrad.check.conventions.layouts import (
-    BIAS_LAYOUTS,
-    FLAT_BIAS,
     belong_together,
+    bias_layouts,
+    is_untied,
     layouts_to_try,
     output_layouts,
 )
@@ -65,8 +65,7 @@ def function_attempts(
     target: Target, forward: Function, sandbox: Sandbox, wishes: Wishes, trial: Trial
 ) -> Iterator[Attempt]:
     """Trials of a forward function."""
-    flat = trial.flat
-    kind = replace(trial.kind, flat=flat)
+    kind = trial.kind
     choices: list[tuple[str, list[Argument | None]]] = []
     for parameter in forward.parameters:
         options: list[Argument | None] = [
@@ -97,14 +96,10 @@ def function_attempts(
             repeated = 0
             for bias in best_bias:
                 c = Convention(target, data, data, weight, bias, forward=arguments, abilities=kind)
-                if (
-                    bias
-                    and any(letter in bias for letter in "HW")
-                    and data not in {"CHW", "HWC", "HW"}
-                ):
+                if is_untied(bias) and "N" in data:
                     continue
                 attempt = _try_forward(
-                    replace(c, abilities=abilities_of(c, (arguments,), flat=flat)), sandbox, trial
+                    replace(c, abilities=abilities_of(c, (arguments,))), sandbox, trial
                 )
                 yield attempt
                 same = attempt.failure is not None and attempt.failure == first_failure
@@ -118,8 +113,7 @@ def class_attempts(
     target: Target, sandbox: Sandbox, wishes: Wishes, trial: Trial
 ) -> Iterator[Attempt]:
     """Trials of a class: constructed, its parameters set, its forward method run."""
-    flat = trial.flat
-    kind = replace(trial.kind, flat=flat)
+    kind = trial.kind
     assert target.constructor is not None  # noqa: S101  (for the type checker)
     choices = constructor_choices(target)
     datas, weights, biases = layouts_to_try(wishes, kind)
@@ -132,7 +126,7 @@ def class_attempts(
             if roles.get("weights") == "array" and not together:
                 continue
             c = Convention(target, data, data, weight, bias, constructor, abilities=kind)
-            c = replace(c, abilities=abilities_of(c, (constructor,), flat=flat))
+            c = replace(c, abilities=abilities_of(c, (constructor,)))
             outcome: list[Attempt] = []
             for prepared in _prepared(c):
                 outcome = list(
@@ -257,22 +251,23 @@ def _fixed_variants(abilities: Abilities) -> Iterator[Abilities]:
     """Without a parameter for it, stride and padding may be written into the code."""
     yield abilities
     if not abilities.padding and not abilities.same:
-        odd = replace(abilities, kernel=(3, 3)) if abilities.square_kernel else abilities
-        if abilities.square_kernel or abilities.kernel == (3, 3):
+        three = (3,) * abilities.rank
+        odd = replace(abilities, kernel=three) if abilities.square_kernel else abilities
+        if abilities.square_kernel or abilities.kernel == three:
             yield replace(odd, padding_fixed=1)
 
 
 def score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
     """How well the value of a forward pass agrees with the right output."""
-    sizes = probe.sizes.shapes["z"]
+    axes, sizes = probe.sizes.order("NK"), probe.sizes.shapes["z"]
     expected = truth("forward", probe)
     flipped_sizes = replace(probe.sizes, flipped=True)
     flipped = truth("forward", replace(probe, sizes=flipped_sizes))
     best = Attempt(c, 0.0)
     for path, array in leaves(value):
-        for out in output_layouts(c.data, flat=c.abilities.flat):
+        for out in output_layouts(c.data, c.abilities.axes):
             layout = out.replace("C", "K")
-            if not fits(array.shape, "NKHW", layout, sizes):
+            if not fits(array.shape, axes, layout, sizes):
                 if best.score <= 0 and _has_batch_and_filters(array.shape, layout, sizes):
                     best = Attempt(replace(c, out=out, output=path), BATCH_AND_FILTERS)
                 continue
@@ -282,18 +277,18 @@ def score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
             )
             from convgrad.check.layout import restore
 
-            z = restore(array, "NKHW", layout, sizes)
+            z = restore(array, axes, layout, sizes)
             if z is None:
                 continue
-            if _close(z, expected) or (not c.bias and _close(z, expected - probe.b[:, None, None])):
+            if _close(z, expected) or (not c.bias and _close(z, expected - probe.bias)):
                 return Attempt(found, EXACT)
-            if _close(z, flipped) or (not c.bias and _close(z, flipped - probe.b[:, None, None])):
+            if _close(z, flipped) or (not c.bias and _close(z, flipped - probe.bias)):
                 return Attempt(
                     replace(found, abilities=replace(found.abilities, flipped=True)), EXACT
                 )
             if _close(z, np.maximum(expected, 0)) and expected.min() < 0:
                 return Attempt(replace(found, abilities=replace(found.abilities, relu=True)), EXACT)
-            if _close(z, expected - probe.b[:, None, None]):
+            if _close(z, expected - probe.bias):
                 best = Attempt(found, UP_TO_BIAS)
             elif best.score < SHAPE:
                 best = Attempt(found, SHAPE)
@@ -314,8 +309,8 @@ def other_biases(c: Convention, sandbox: Sandbox) -> Iterator[Convention]:
         return
     square = c.abilities.square_input or c.abilities.square_kernel
     probe = integers(base_sizes(replace(c.abilities, square_input=square)))
-    for bias in FLAT_BIAS if c.abilities.flat else BIAS_LAYOUTS:
-        if not bias or bias == c.bias or {"H", "W"} & set(bias):
+    for bias in bias_layouts(c.abilities):
+        if not bias or bias == c.bias or is_untied(bias):
             continue
         other = replace(c, bias=bias)
         try:

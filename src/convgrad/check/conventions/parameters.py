@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convgrad.check.conventions.layouts import (
-    BIAS_LAYOUTS,
-    FLAT_BIAS,
     belong_together,
+    bias_layouts,
+    is_untied,
     weight_layouts,
 )
 from convgrad.check.conventions.roles import (
@@ -73,7 +73,7 @@ def parameter_paths(found: dict[Path, Array], c: Convention, probe: Probe) -> It
         candidates += [
             (_rank_of_path(path, _WEIGHT_NAMES), path, layout)
             for layout in layouts
-            if fits(array.shape, "KCHW", layout, shape)
+            if fits(array.shape, probe.sizes.order("KC"), layout, shape)
             and belong_together(c.data, layout, depthwise=depthwise)
         ]
     candidates = [x for x in candidates if x[0][0] < 2] or candidates
@@ -87,7 +87,7 @@ _BIAS_NAMES = re.compile(r"^_?(b\d?|bias(es)?|w0|b0|offsets?|thresholds?|thetas?
 
 def _with_bias(c: Convention, found: dict[Path, Array], probe: Probe, skip: Path) -> Convention:
     shapes = probe.sizes.shapes
-    layouts = FLAT_BIAS if c.abilities.flat else BIAS_LAYOUTS
+    layouts = bias_layouts(c.abilities)
     candidates: list[tuple[tuple[int, int], Path, str]] = []
     for path, array in found.items():
         if path == skip:
@@ -95,8 +95,8 @@ def _with_bias(c: Convention, found: dict[Path, Array], probe: Probe, skip: Path
         for layout in layouts:
             if not layout or (layout == "0" and _rank_of_path(path, _BIAS_NAMES)[0] > 0):
                 continue
-            untied = "H" in layout or "W" in layout
-            axes, sizes = ("KHW", shapes["z"][1:]) if untied else ("K", shapes["b"])
+            untied = (probe.sizes.order("K"), shapes["z"][1:])
+            axes, sizes = untied if is_untied(layout) else ("K", shapes["b"])
             if fits(array.shape, axes, layout, sizes):
                 candidates.append((_rank_of_path(path, _BIAS_NAMES), path, layout))
                 break
@@ -136,11 +136,12 @@ def hard_coded_kernels(
     """Kernels whose size the constructor does not take."""
     s = probe.sizes
     for path, array in sorted(found.items(), key=lambda x: _rank_of_path(x[0], _WEIGHT_NAMES)):
-        for layout in ("KCHW", "HWCK", "KHW", "HWK", "KHWC", "HW"):
+        for usual in ("KCHW", "HWCK", "KHW", "HWK", "KHWC", "HW"):
+            layout = usual.replace("HW", s.space)
             if len(layout) != array.ndim or not belong_together(c.data, layout):
                 continue
             lengths = dict(zip(layout, array.shape, strict=True))
-            kernel = (lengths["H"], lengths["W"])
+            kernel = tuple(lengths[letter] for letter in s.space)
             sizes = replace(s, kernel=kernel, channels=2 if s.channels == 3 else s.channels)
             fitting = lengths.get("K", s.filters) == s.filters and max(kernel) <= 7
             if fitting and lengths.get("C", s.channels) in {s.channels, sizes.channels}:

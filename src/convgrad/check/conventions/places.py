@@ -20,14 +20,14 @@ from convgrad.check.conventions.convention import (
     read_place,
 )
 from convgrad.check.conventions.layouts import (
-    BIAS_LAYOUTS,
-    FLAT_BIAS,
+    bias_layouts,
+    is_untied,
     weight_layouts,
 )
 from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.layout import fits
 from convgrad.check.nest import GRADIENTS, truth
-from convgrad.check.probe import base_sizes, integers
+from convgrad.check.probe import base_sizes, equal_sides, integers, padded
 from convgrad.check.words import in_english
 
 if TYPE_CHECKING:
@@ -178,20 +178,18 @@ def search_probes(c: Convention) -> Iterator[Probe]:
     a = c.abilities
     base = base_sizes(a)
     yield integers(base)
-    rows = (0, 0) if a.flat else (1, 1)
-    square = base if a.flat or a.transposed else replace(base, size=(8, 8))
-    padded = replace(square, pads=(rows, (1, 1)))
+    square = base if a.flat else equal_sides(base)
     if a.padding:
-        yield integers(replace(base, pads=(rows, (1, 1))))
-        yield integers(replace(padded, batch=1))
+        yield integers(padded(base, 1))
+        yield integers(replace(padded(square, 1), batch=1))
     else:
         yield integers(square)
     if a.filters and a.channels and not a.depthwise:
         yield integers(replace(square, filters=base.channels))
     if a.kernel is None:
-        yield integers(replace(square, kernel=(1, 1)))
+        yield integers(replace(square, kernel=(1,) * base.rank))
         if a.padding and not a.flat:
-            yield integers(replace(padded, kernel=(3, 3)))
+            yield integers(replace(padded(square, 1), kernel=(3,) * base.rank))
 
 
 def _without_duplicates(found: dict[Pass, tuple[float, Place]]) -> dict[Pass, tuple[float, Place]]:
@@ -212,9 +210,8 @@ def _layouts_for(c: Convention, gradient: Pass) -> tuple[str, ...]:
     if gradient == "dw":
         return (c.weights, *weight_layouts(c.abilities))
     first = (c.bias,) if c.bias else ()
-    every = FLAT_BIAS if c.abilities.flat else BIAS_LAYOUTS
-    untied = "H" in c.bias or "W" in c.bias
-    return tuple(b for b in (*first, *every, "1") if b and (untied or not {"H", "W"} & set(b)))
+    every = (*first, *bias_layouts(c.abilities), "1")
+    return tuple(b for b in every if b and (is_untied(c.bias) or not is_untied(b)))
 
 
 def _candidates(
@@ -235,7 +232,8 @@ def _candidates(
                 value = read_place(located, gradient, probe, run, 0)
                 if value is None:
                     continue
-                expected = probe.dz.sum(axis=0) if axes == "KHW" else right
+                untied = gradient == "db" and is_untied(layout)
+                expected = probe.dz.sum(axis=0) if untied else right
                 score = _fit(value, expected, probe.sizes.batch)
                 if abs(factor) != 1 and score < RIGHT:
                     continue

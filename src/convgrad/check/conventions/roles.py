@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convgrad.check.child.wire import Reference
+from convgrad.check.conventions.layouts import is_untied
 from convgrad.check.layout import arrange, parts_of
 from convgrad.check.words import in_english
 
@@ -74,20 +75,29 @@ class Role:
         return bool(pattern) and any(re.fullmatch(pattern, n, re.IGNORECASE) for n in names)
 
 
-def _equal(pair: tuple[int, int], sizes: Sizes) -> int:
-    if pair[0] != pair[1] and sizes.size[0] != 1:
+def _equal(numbers: tuple[int, ...], sizes: Sizes) -> int:
+    """One number for every axis; the first counts for nothing where it has one position."""
+    counting = numbers[1:] if sizes.size[0] == 1 else numbers
+    if len(set(counting)) != 1:
         raise CannotExpressError
-    return pair[1]
+    return numbers[-1]
 
 
-def _symmetric(s: Situation) -> tuple[int, int]:
+def _symmetric(s: Situation) -> tuple[int, ...]:
     if any(before != after for before, after in s.sizes.pads):
         raise CannotExpressError
-    return s.sizes.pads[0][0], s.sizes.pads[1][0]
+    return tuple(before for before, _ in s.sizes.pads)
+
+
+def _along(numbers: tuple[int, ...], axis: int) -> int:
+    """The number of one axis, counted from the last."""
+    if len(numbers) < -axis:
+        raise CannotExpressError
+    return numbers[axis]
 
 
 def _padding_name(s: Situation) -> str:
-    if s.sizes.pads == ((0, 0), (0, 0)):
+    if not any(map(any, s.sizes.pads)):
         return "valid"
     for pads, size, extent, stride, out in zip(
         s.sizes.pads, s.sizes.size, s.sizes.extent, s.sizes.stride, s.sizes.output, strict=True
@@ -114,24 +124,23 @@ def _shape(layout: str, axes: str, lengths: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _input_shape(s: Situation) -> tuple[int, ...]:
-    return _shape(s.data.replace("N", ""), "NCHW", s.sizes.shapes["x"])
+    return _shape(s.data.replace("N", ""), s.sizes.order("NC"), s.sizes.shapes["x"])
 
 
-def _square(pair: tuple[int, int]) -> int:
-    if pair[0] != pair[1]:
+def _square(numbers: tuple[int, ...]) -> int:
+    if len(set(numbers)) != 1:
         raise CannotExpressError
-    return pair[0]
+    return numbers[0]
 
 
 def bias_array(s: Situation) -> Any:
     """The bias as the code wants it; untied where its layout has positions."""
-    b = s.probe.b
     if s.bias == "0":  # a plain number: an array of no axes would be changed in place
-        return float(arrange(b, "K", s.bias).item())
-    if "H" in s.bias or "W" in s.bias:
-        untied = b[:, None, None] + 0 * s.probe.dz[0]
-        return arrange(untied, "KHW", s.bias)
-    return arrange(b, "K", s.bias)
+        return float(arrange(s.probe.b, "K", s.bias).item())
+    if is_untied(s.bias):
+        untied = s.probe.bias + 0 * s.probe.dz[0]
+        return arrange(untied, s.sizes.order("K"), s.bias)
+    return arrange(s.probe.b, "K", s.bias)
 
 
 ROLES: tuple[Role, ...] = (
@@ -141,13 +150,13 @@ ROLES: tuple[Role, ...] = (
         r"a_?in|a|data|prev(_layer)?|batch(_x)?|xs|x_in|in_?data|feature_?maps?|act(ivation)?s?(_prev)?"
         r"|sample|array|matrix|tensor|signal|layer_input|h_prev|image_batch|bottom|in_?put|last_input|\w+_in(put)?",
         "",
-        (Way("array", lambda s: arrange(s.probe.x, "NCHW", s.data)),),
+        (Way("array", lambda s: arrange(s.probe.x, s.sizes.order("NC"), s.data)),),
     ),
     Role(
         "weights",
         r"w\d?|weights?|kernels?|filters?|filt|f|ws|theta|wt|k|w_?conv|params_w|conv_?w|weight_matrix|\w+_(w|filt(er)?s?|weights?|kernels?)",
         r"w|weights?|kernels?|filters?|init_w|w_init|weight_array",
-        (Way("array", lambda s: arrange(s.probe.w, "KCHW", s.weights)),),
+        (Way("array", lambda s: arrange(s.probe.w, s.sizes.order("KC"), s.weights)),),
     ),
     Role(
         "bias",
@@ -163,7 +172,7 @@ ROLES: tuple[Role, ...] = (
         r"previous_partial_gradient|dl|dx_next|d_y|d_z|d_?conv|residual|dA_next|input_grad\w*|dlda|dldz|dldo\w*|dE_dY|dS|do|"
         r"\w*grad(ient)?s?|dconv\w*|d\w+_prev|d\w+_out",
         "",
-        (Way("array", lambda s: arrange(s.probe.dz, "NCHW", s.out)),),
+        (Way("array", lambda s: arrange(s.probe.dz, s.sizes.order("NC"), s.out)),),
     ),
     Role(
         "stride",
@@ -178,17 +187,23 @@ ROLES: tuple[Role, ...] = (
         "stride height",
         r"s_?h|stride_?(h|y|height)|sy",
         r"s_?h|stride_?(h|y|height)|sy",
-        (Way("number", lambda s: s.sizes.stride[0]),),
+        (Way("number", lambda s: s.sizes.stride[-2]),),
     ),
     Role(
         "stride width",
         r"s_?w|stride_?(w|x|width)|sx",
         r"s_?w|stride_?(w|x|width)|sx",
-        (Way("number", lambda s: s.sizes.stride[1]),),
+        (Way("number", lambda s: s.sizes.stride[-1]),),
+    ),
+    Role(
+        "stride depth",
+        r"s_?d|stride_?(d|z|depth|time)|sz",
+        r"s_?d|stride_?(d|z|depth|time)|sz",
+        (Way("number", lambda s: _along(s.sizes.stride, -3)),),
     ),
     Role(
         "padding",
-        r"p|_?pad(ding)?s?|zero_?pad(ding)?|pad_?(size|width|len)|\w+_p(ad(ding)?)?",
+        r"p|_?pad(ding)?s?|zero_?pad(ding)?|pad_?(size|width|len)|(?!out)\w+_p(ad(ding)?)?",
         r"p|_?pad(ding)?s?|zero_?pad(ding)?|pad(ding)?_?(size|width|len|mode|type)",
         (
             Way("number", lambda s: _equal(_symmetric(s), s.sizes)),
@@ -202,13 +217,28 @@ ROLES: tuple[Role, ...] = (
         "padding height",
         r"p_?h|pad(ding)?_?(h|y|height)|py",
         r"p_?h|pad(ding)?_?(h|y|height)|py",
-        (Way("number", lambda s: _symmetric(s)[0]),),
+        (Way("number", lambda s: _symmetric(s)[-2]),),
     ),
     Role(
         "padding width",
         r"p_?w|pad(ding)?_?(w|x|width)|px",
         r"p_?w|pad(ding)?_?(w|x|width)|px",
-        (Way("number", lambda s: _symmetric(s)[1]),),
+        (Way("number", lambda s: _symmetric(s)[-1]),),
+    ),
+    Role(
+        "padding depth",
+        r"p_?d|pad(ding)?_?(d|z|depth|time)|pz",
+        r"p_?d|pad(ding)?_?(d|z|depth|time)|pz",
+        (Way("number", lambda s: _along(_symmetric(s), -3)),),
+    ),
+    Role(
+        "output padding",
+        r"out(put)?_?pad(ding)?s?|adj(ustment)?|extra_?pad(ding)?",
+        r"out(put)?_?pad(ding)?s?|adj(ustment)?|extra_?pad(ding)?",
+        (
+            Way("number", lambda s: _equal(s.sizes.output_padding, s.sizes)),
+            Way("pair", lambda s: s.sizes.output_padding),
+        ),
     ),
     Role(
         "dilation",
@@ -250,10 +280,13 @@ ROLES: tuple[Role, ...] = (
         (
             Way(
                 "number",
-                lambda s: _square(s.sizes.kernel) if s.sizes.size[0] != 1 else s.sizes.kernel[1],
+                lambda s: _square(s.sizes.kernel[1:] if s.sizes.size[0] == 1 else s.sizes.kernel),
             ),
             Way("pair", lambda s: s.sizes.kernel),
-            Way("shape of the weights", lambda s: _shape(s.weights, "KCHW", s.sizes.shapes["w"])),
+            Way(
+                "shape of the weights",
+                lambda s: _shape(s.weights, s.sizes.order("KC"), s.sizes.shapes["w"]),
+            ),
             Way("filters, height, width", lambda s: (s.sizes.filters, *s.sizes.kernel)),
             Way("channels, height, width", lambda s: (s.sizes.channels, *s.sizes.kernel)),
             Way("height, width, channels", lambda s: (*s.sizes.kernel, s.sizes.channels)),
@@ -263,20 +296,26 @@ ROLES: tuple[Role, ...] = (
         "kernel height",
         r"k_?h|kernel_?(h|height)|f_?h|filter_?(h|height)|hh|kernel_rows|fh",
         r"k_?h|kernel_?(h|height|rows)|f_?h|filter_?(h|height|rows)|hh|height",
-        (Way("number", lambda s: s.sizes.kernel[0]),),
+        (Way("number", lambda s: s.sizes.kernel[-2]),),
     ),
     Role(
         "kernel width",
         r"k_?w|kernel_?(w|width)|f_?w|filter_?(w|width)|ww|kernel_cols",
         r"k_?w|kernel_?(w|width|cols)|f_?w|filter_?(w|width|cols)|ww|width",
-        (Way("number", lambda s: s.sizes.kernel[1]),),
+        (Way("number", lambda s: s.sizes.kernel[-1]),),
+    ),
+    Role(
+        "kernel depth",
+        r"k_?[dt]|kernel_?(d|depth|t|time)|f_?d|filter_?(d|depth)|dd",
+        r"k_?[dt]|kernel_?(d|depth|t|time)|f_?d|filter_?(d|depth)|dd",
+        (Way("number", lambda s: _along(s.sizes.kernel, -3)),),
     ),
     Role(
         "shape of the weights",
         r"(w|weights?|kernel|filter)_?shape|w_?size|kernel_size",
         r"(w|weights?|kernel|filter)s?_?shape",
         (
-            Way("whole", lambda s: _shape(s.weights, "KCHW", s.sizes.shapes["w"])),
+            Way("whole", lambda s: _shape(s.weights, s.sizes.order("KC"), s.sizes.shapes["w"])),
             Way("height, width", lambda s: s.sizes.kernel),
         ),
     ),
@@ -287,7 +326,9 @@ ROLES: tuple[Role, ...] = (
         r"(shape|size|dims?)_?(in(put)?|x|of_input)",
         (
             Way("without the batch", _input_shape),
-            Way("with the batch", lambda s: _shape(s.data, "NCHW", s.sizes.shapes["x"])),
+            Way(
+                "with the batch", lambda s: _shape(s.data, s.sizes.order("NC"), s.sizes.shapes["x"])
+            ),
             Way("height, width", lambda s: s.sizes.size),
             Way("side", lambda s: _square(s.sizes.size)),
             Way("channels first", lambda s: (s.sizes.channels, *s.sizes.size)),
@@ -298,13 +339,19 @@ ROLES: tuple[Role, ...] = (
         "input height",
         r"(in(put)?_?|image_?|img_?)?(h|height|rows)",
         r"(in(put)?_?|image_?|img_?)(h|height|rows)|h|n_h_prev",
-        (Way("number", lambda s: s.sizes.size[0]),),
+        (Way("number", lambda s: s.sizes.size[-2]),),
     ),
     Role(
         "input width",
         r"(in(put)?_?|image_?|img_?)?(w|width|cols)",
         r"(in(put)?_?|image_?|img_?)(w|width|cols)|w|n_w_prev",
-        (Way("number", lambda s: s.sizes.size[1]),),
+        (Way("number", lambda s: s.sizes.size[-1]),),
+    ),
+    Role(
+        "input depth",
+        r"(in(put)?_?|volume_?|vol_?)?(d|depth|frames|time)",
+        r"(in(put)?_?|volume_?|vol_?)(d|depth|frames|time)|frames",
+        (Way("number", lambda s: _along(s.sizes.size, -3)),),
     ),
     Role(
         "batch size",

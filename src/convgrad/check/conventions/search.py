@@ -67,7 +67,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
     best: Attempt | None = None
     kinds = list(_kinds(target, wishes))
     for kind, most in [*((k, FEW_TRIALS) for k in kinds[:2]), *((k, MOST_TRIALS) for k in kinds)]:
-        plausible_since = time.monotonic()
+        plausible_since, since_then = time.monotonic(), 0
         first_look = most == FEW_TRIALS
         doubt = best is not None and best.score >= BATCH_AND_FILTERS
         attempts = _attempts(target, sandbox, wishes, budget, kind)
@@ -83,8 +83,9 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                     return replace(found, abilities=replace(found.abilities, mode=wishes.mode))
                 return with_mode(found, sandbox)
             if best.score < BATCH_AND_FILTERS:
-                plausible_since = time.monotonic()
-            enough = time.monotonic() - plausible_since > 1.0
+                plausible_since, since_then = time.monotonic(), 0
+            since_then += 1
+            enough = since_then > ENOUGH_TRIALS and time.monotonic() - plausible_since > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
         other = kind.transposed or kind.depthwise  # the name says so, and may mean another thing
@@ -98,7 +99,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
     return best.convention
 
 
-FEW_TRIALS = 150
+FEW_TRIALS, ENOUGH_TRIALS = 150, 60
 
 _ONE_AXIS = re.compile(
     r"1[-_ ]?d\b|conv(olution(al)?)?_?1d|temporal|sequence|time_?steps?", re.IGNORECASE
@@ -111,21 +112,25 @@ _DEPTHWISE = re.compile(r"depth_?wise|separable|(?<![a-z])dw_?conv", re.IGNORECA
 
 def _kinds(target: Target, wishes: Wishes) -> Iterator[Trial]:
     """Kinds of layers, what the code is called first: of one axis, transposed, depthwise."""
-    flats = [True, False] if _ONE_AXIS.search(target.text) else [False, True]
+    ranks = [1, 2] if _ONE_AXIS.search(target.text) else [2, 1]
+    in_space = target.has_three_axes
     kinds = ["convolution", "transposed", "depthwise"]
     for pattern, kind in ((_TRANSPOSED, "transposed"), (_DEPTHWISE, "depthwise")):
         if pattern.search(f"{target.name} {target.forward.name if target.forward else ''}"):
             kinds.sort(key=lambda k, first=kind: k != first)
+    ranks = [3, *ranks] if in_space else ranks
     if wishes.axes is not None:
-        flats = [wishes.axes == 1]
+        ranks = [wishes.axes]
     if wishes.kind is not None:
         kinds = [wishes.kind]
-    for kind in kinds:
-        for flat in flats:
-            trial = Trial(flat, transposed=kind == "transposed", depthwise=kind == "depthwise")
-            yield trial
-            if not flat:
-                yield replace(trial, square=True, square_kernel=True)
+    every = [(kind, axes) for kind in kinds for axes in ranks]
+    if wishes.axes is None and not in_space:  # nothing says so: the last that is tried
+        every += [(kind, 3) for kind in kinds]
+    for kind, axes in every:
+        trial = Trial(axes, transposed=kind == "transposed", depthwise=kind == "depthwise")
+        yield trial
+        if axes > 1:
+            yield replace(trial, square=True, square_kernel=True)
 
 
 def _attempts(
@@ -145,7 +150,7 @@ def _backward_only(
     target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget, trial: Trial
 ) -> Iterator[Attempt]:
     """Without a forward pass the gradients themselves must decide."""
-    kind = replace(trial.kind, flat=trial.flat)
+    kind = trial.kind
     datas, weights, biases = layouts_to_try(wishes, kind)
     for data, weight in itertools.product(datas, weights):
         if not belong_together(data, weight, depthwise=trial.depthwise):

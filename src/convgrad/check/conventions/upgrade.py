@@ -20,7 +20,7 @@ from convgrad.check.conventions.roles import (
     CannotExpressError,
 )
 from convgrad.check.layout import fits
-from convgrad.check.probe import MODES, Sizes, base_sizes, integers
+from convgrad.check.probe import MODES, Sizes, base_sizes, integers, padded
 
 if TYPE_CHECKING:
     from convgrad.check.conventions.convention import Argument
@@ -33,20 +33,21 @@ def any_kernel(c: Convention, sandbox: Sandbox) -> Convention:
     if not c.abilities.square_kernel or roles.get("kernel") == "number":
         return c
     free = replace(c, abilities=replace(c.abilities, square_kernel=False))
-    sizes = replace(base_sizes(free.abilities), size=(8, 8))
+    base = base_sizes(free.abilities)
+    sizes = replace(base, size=(max(base.size),) * base.rank)
     return free if _forward_is_right(free, sizes, sandbox) else c
 
 
 def upgrade(c: Convention, sandbox: Sandbox) -> Convention:
     """Numbers become pairs where the code takes pairs too: more layers can be expressed."""
-    for role in ("kernel", "stride", "padding"):
+    for role in ("kernel", "stride", "padding", "dilation"):
         for way in ROLE[role].ways[1:4]:
             trial = _with_way(c, role, way.name)
             if trial is None or c.abilities.flat:
                 continue
             every = (trial.constructor, trial.forward or ())
             before = c.abilities
-            abilities = abilities_of(trial, every, flat=False)
+            abilities = abilities_of(trial, every)
             abilities = replace(
                 abilities,
                 flipped=before.flipped,
@@ -56,19 +57,28 @@ def upgrade(c: Convention, sandbox: Sandbox) -> Convention:
             )
             trial = replace(trial, abilities=abilities)
             sizes = base_sizes(abilities)
-            probe_sizes = replace(sizes, size=(10, 9))
-            if role == "stride":
-                probe_sizes = replace(probe_sizes, stride=(2, 3))
-            if role == "padding":
-                probe_sizes = replace(probe_sizes, pads=((1, 1), (2, 2)))
-                if way.name == "pair per side":
-                    probe_sizes = replace(probe_sizes, pads=((0, 1), (2, 1)))
-                elif way.name == "name":
-                    continue
+            if role == "padding" and way.name == "name":
+                continue
+            probe_sizes = _uneven(sizes, role, per_side=way.name == "pair per side")
             if _forward_is_right(trial, probe_sizes, sandbox):
                 c = trial
                 break
     return c
+
+
+def _uneven(sizes: Sizes, role: str, *, per_side: bool) -> Sizes:
+    """A layer with another stride or padding along every axis."""
+    rank = sizes.rank
+    sizes = replace(sizes, size=(10, 9) if rank == 2 else (5, 7, 6))
+    if role == "stride":
+        return replace(sizes, stride=(1, 2, 3)[-rank:])
+    if role == "dilation":
+        return replace(sizes, dilation=(1, 2, 1)[-rank:], size=tuple(n + 3 for n in sizes.size))
+    if role == "padding" and per_side:
+        return replace(sizes, pads=((1, 0), (0, 1), (2, 1))[-rank:])
+    if role == "padding":
+        return replace(sizes, pads=((0, 0), (1, 1), (2, 2))[-rank:])
+    return sizes
 
 
 def with_mode(c: Convention, sandbox: Sandbox) -> Convention:
@@ -77,10 +87,8 @@ def with_mode(c: Convention, sandbox: Sandbox) -> Convention:
         return c
     for mode in MODES:
         abilities = replace(c.abilities, mode=mode)
-        sizes = base_sizes(abilities)
-        rows = (0, 0) if abilities.flat else (1, 1)
         trial = replace(c, abilities=abilities)
-        if _forward_is_right(trial, replace(sizes, pads=(rows, (1, 1))), sandbox):
+        if _forward_is_right(trial, padded(base_sizes(abilities), 1), sandbox):
             return trial
     return c
 
@@ -88,17 +96,11 @@ def with_mode(c: Convention, sandbox: Sandbox) -> Convention:
 def without_ignored(c: Convention, sandbox: Sandbox) -> Convention:
     """Options that the constructor takes and the forward pass ignores are no abilities."""
     a = c.abilities
-    base = replace(base_sizes(a), size=(12, 11))
-    same = (
-        ((base.kernel[0] - 1) // 2, base.kernel[0] // 2),
-        (
-            (base.kernel[1] - 1) // 2,
-            base.kernel[1] // 2,
-        ),
-    )
+    base = base_sizes(a)
+    base = replace(base, size=(12, 11) if base.rank == 2 else (6, 9, 7))
     trials = {
-        "same": replace(base, pads=same),
-        "dilation": replace(base, dilation=(2, 2)),
+        "same": replace(base, pads=tuple(((k - 1) // 2, k // 2) for k in base.kernel)),
+        "dilation": replace(base, dilation=(2,) * base.rank),
         "groups": replace(base, channels=4, filters=6, groups=2),
     }
     for name, sizes in trials.items():
@@ -118,7 +120,7 @@ def _is_ignored(c: Convention, sizes: Sizes, plain: Sizes, sandbox: Sandbox) -> 
         return sizes.groups > 1 or run.failure.kind == "NotImplementedError"
     z = at(run.results.get("forward0"), c.output)
     layout = c.out.replace("C", "K")
-    return z is not None and fits(z.shape, "NKHW", layout, plain.shapes["z"])
+    return z is not None and fits(z.shape, plain.order("NK"), layout, plain.shapes["z"])
 
 
 def _with_way(c: Convention, role: str, way: str) -> Convention | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from convgrad.check.probe import Sizes
+from convgrad.check.probe import base_sizes
 
 if TYPE_CHECKING:
-    from convgrad.check.probe import Abilities
+    from convgrad.check.probe import Abilities, Sizes
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Wishes:
         kind: "convolution", "transposed" or "depthwise".
         mode: what stands in the padding, in the words of `numpy.pad`.
         axes: how many axes the layer slides along.
-        layer: fields of the probed layer that are fixed, such as {"stride": (2, 2)}.
+        layer: fields of the probed layer that are fixed, such as {"stride": (2, 2)}; one number,
+            as in (2,), stands for every axis.
     """
 
     data: str | None = None
@@ -50,18 +51,29 @@ class Wishes:
             "kernel": abilities.kernel is None,
             "size": True,
         }
-        fixed = {name: v for name, v in self.layer.items() if able[name]}
-        if abilities.flat:
-            fixed |= {name: (_FLAT[name], v[1]) for name, v in fixed.items() if name in _FLAT}
+        fixed: dict[str, Any] = {}
+        for name, value in self.layer.items():
+            each = self._on_axes(name, value, abilities)
+            if able[name] and each is not None:
+                fixed[name] = each
         return replace(sizes, **fixed)
+
+    def _on_axes(self, name: str, value: Any, abilities: Abilities) -> Any:
+        """A field with a number for every axis; None where it has another number of them."""
+        if name not in _FLAT:
+            return value
+        each = value * abilities.rank if len(value) == 1 else value
+        if abilities.flat:
+            return (_FLAT[name], each[-1])
+        return each if len(each) == abilities.rank else None
 
     def unheard(self, abilities: Abilities) -> list[str]:
         """The fixed fields that the code cannot express, in the words of the options."""
-        plain = self.fix(Sizes(), replace(abilities, flat=False))
+        plain = self.fix(base_sizes(abilities), abilities)
         return [
             f"--{_OPTIONS.get(name, name)} is not understood by the code: other layers were probed"
             for name, value in self.layer.items()
-            if getattr(plain, name) != value
+            if getattr(plain, name) != self._on_axes(name, value, abilities)
         ]
 
 

@@ -141,8 +141,7 @@ def _derivation(which: Pass, verdict: str, mistakes: Sequence[FoundMistake]) -> 
         yield "    No known mistake explains the difference: compare each step with your code."
     if far and far[-1] < len(steps) - 1:
         yield "    From there the derivation goes on to the result:"
-        right = right_equation(which, transposed=transposed)
-        yield from _block(drawn(right, WIDTH - 8), 8)
+        yield from _block(drawn(steps[-1].equation, WIDTH - 8), 8)
 
 
 def _step(number: int, step: Step, *, marked: bool) -> Iterator[str]:

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 WIDE, HIGH, EDGE = 52, 36, 22
 MOST_PLANES = 24
+VOLUME = 5  # axes of a gradient in space
 AXES = {"forward": ("n", "k"), "dx": ("n", "c"), "dw": ("k", "c"), "db": ()}
 
 
 def draw_difference(expected: Array, actual: Array, name: str) -> str:
     """One grid for every plane of the gradient; a wrong entry is red, struck and says both numbers.
+
+    The slices of a volume stand on a line of their own, from the first depth to the last.
 
     Args:
         expected: what is right.
@@ -34,14 +37,17 @@ def draw_difference(expected: Array, actual: Array, name: str) -> str:
     label = f"{name}: {total} of {wrong.size} entries are wrong"
     # planes with a wrong entry first: a picture of right ones shows nothing
     order = sorted(range(len(right)), key=lambda n: not wrong[n].any())[:MOST_PLANES]
-    planes = "".join(
-        _plane(right[n], found[n], wrong[n], _place(n, expected.shape, name)) for n in sorted(order)
-    )
+    lines: dict[int, str] = {}
+    slices = expected.shape[-3] if expected.ndim == VOLUME else len(right)
+    for n in sorted(order):
+        plane = _plane(right[n], found[n], wrong[n], _place(n, expected.shape, name))
+        lines[n // slices] = lines.get(n // slices, "") + plane
+    planes = "".join(f'<div class="planes">{line}</div>' for line in lines.values())
     left_out = len(right) - len(order)
     more = f" {left_out} more planes are not drawn." if left_out else ""
     return (
         f'<figure class="difference" aria-label="{escape(label)}">'
-        f'<div class="planes">{planes}</div>'
+        f"{planes}"
         f"<figcaption>{escape(label)}. Red with a stroke: wrong, with the number that came out"
         f" above and the one that belongs there below. Green: right.{more}</figcaption></figure>"
     )
@@ -98,6 +104,8 @@ def _short(number: float) -> str:
 def _place(number: int, shape: tuple[int, ...], name: str) -> str:
     """Which plane it is: `n = 0, c = 2`."""
     letters = AXES.get(name, ())
+    if len(shape) == VOLUME:
+        letters = (*letters, "depth")
     if len(shape) != len(letters) + 2 or not letters:
         return ""
     index = np.unravel_index(number, shape[:-2])

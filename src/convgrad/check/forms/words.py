@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convgrad.check.mistakes.equations import TWO_AXES, right_equation
+from convgrad.check.mistakes.equations import AXES_MIXED, right_equation
 from convgrad.check.nest import PASSES
 
 if TYPE_CHECKING:
@@ -34,10 +34,11 @@ def drawn(equation: Equation, width: int) -> str:
 
 
 def derived(report: PassReport, which: Pass) -> Equation:
-    """The right equation of a pass, with both axes where a mistake confuses them."""
-    both = any(m.name in TWO_AXES and m.gradient == which for m in report.mistakes)
+    """The right equation of a pass, with all axes where a mistake confuses them."""
+    mixed = [m for m in report.mistakes if m.name in AXES_MIXED and m.gradient == which]
+    rank = mixed[0].axes if mixed else 1
     transposed = any(m.transposed for m in report.mistakes)
-    return right_equation(which, rank=2 if both else 1, transposed=transposed)
+    return right_equation(which, rank=rank, transposed=transposed)
 
 
 def together(mistakes: Sequence[FoundMistake]) -> list[list[FoundMistake]]:

@@ -5,10 +5,15 @@ Each entry changes one thing in the derived equation of a pass: a letter (s beco
 the right one, and evaluated it gives the same numbers as the rewriting of the loop nest, by which
 code is recognised. A mistake that is no index equation (memory that nobody wrote to, a crop that is
 empty, axes that are read in another order) has no entry.
+
+A transposed layer with its places exchanged, k for c and o for i, is an ordinary one: its input
+gradient reads like a forward pass, and its forward pass like an input gradient. There the same
+rewriting acts, and the places are exchanged back.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -28,6 +33,8 @@ from convgrad.algebra.expression import (
 )
 from convgrad.algebra.layers import passes
 from convgrad.algebra.polynomial import Polynomial
+from convgrad.check.mistakes.axes import AXES, taken
+from convgrad.check.nest import ADJOINT
 from convgrad.convolution import Convolution
 
 if TYPE_CHECKING:
@@ -46,9 +53,16 @@ def right_equation(
 ) -> Equation:
     """The equation of a pass for every layer, as the algebra derives it.
 
+    The weight gradient of a transposed layer is written as its loops run, over the inputs; the
+    derived sum runs over the outputs o = s*i + d*t - p.
+
     >>> print(right_equation("dw"))
     dw[k,c,t] = sum(n,o if 0 <= s*o + d*t - p < I) dz[n,k,o] * x[n,c,s*o+d*t-p]
+    >>> print(right_equation("dw", transposed=True))
+    dw[c,k,t] = sum(n,i if 0 <= s*i + d*t - p < O) x[n,c,i] * dz[n,k,s*i+d*t-p]
     """
+    if which == "dw" and transposed:
+        return exchange(_with_roles_exchanged(right_equation("dw", rank=rank, groups=groups)))
     layer = Convolution(
         (9,) * rank, 2 * groups, 3 * groups, kernel=2, groups=groups, transposed=transposed
     )
@@ -66,30 +80,78 @@ def derivation_of(which: Pass, *, transposed: bool = False) -> tuple[Step, ...]:
     return found.steps[:1] if which == "forward" else found.steps
 
 
-def computed(name: str, which: Pass, word: str = "") -> Equation | None:
+def computed(
+    name: str, which: Pass, word: str = "", *, axes: int = 2, transposed: bool = False
+) -> Equation | None:
     """What code with this mistake computes; None where it is no index equation.
 
     Args:
         name: of the mistake.
         which: the pass.
         word: the variant, such as "filters"; where the mistake has only one, it does not matter.
+        axes: how many axes the layer has; said where a mistake confuses one with another.
+        transposed: whether the layer is transposed.
 
     >>> print(computed("sample-for-filter", "dx"))
     dx[n,c,i] = sum(k,t if (i - d*t + p) % s == 0, 0 <= (i - d*t + p)/s < O) \
 dz[n,k,(i-d*t+p)/s] * w[n,c,t]
+    >>> print(computed("stride-ignored", "dx", transposed=True))
+    dx[n,c,i] = sum(k,t if 0 <= i + d*t - p < O) dz[n,k,i+d*t-p] * w[c,k,t]
     """
     if "raises" in word:
         return None
+    exchanged = transposed and which != "db"
+    place: Pass = ADJOINT[which] if exchanged else which
     changes = CHANGES.get(name, {})
-    change = changes.get((which, word)) or changes.get(("", word)) or changes.get((which, ""))
-    change = change or changes.get(("", ""))
+    keys = ((place, word), ("", word), (place, ""), ("", ""))
+    change = next((changes[key] for key in keys if key in changes), None)
     if change is None:
         return None
-    rank = 2 if name in TWO_AXES else 1
+    rank = axes if name in AXES_MIXED else 1
     groups = 2 if name == "groups-ignored" else 1
-    right = right_equation(which, rank=rank, groups=groups)
-    wrong = change(right)
+    right = right_equation(which, rank=rank, groups=groups, transposed=transposed)
+    wrong = exchange(change(exchange(right))) if exchanged else change(right)
     return None if wrong == right else wrong
+
+
+def exchange(equation: Equation) -> Equation:
+    """The places of input and output exchanged: a transposed layer's equation as an ordinary one's.
+
+    >>> print(exchange(right_equation("dx", transposed=True)))
+    dx[n,k,o] = sum(c,t if 0 <= s*o + d*t - p < I) dz[n,c,s*o+d*t-p] * w[k,c,t]
+    """
+    ends = [index.name[1:] for index in equation.all_indices() if index.name[0] == "t"]
+    ends += [index.name[1:] for index in equation.indices if index.name[0] in "io"]
+    pairs = [("k", "c"), *((f"i{end}", f"o{end}") for end in ends)]
+    names = dict([*pairs, *((b, a) for a, b in pairs)])
+    letters = [("K", "C"), *((f"I{s}", f"O{s}") for s in (f"_{e}" if e else "" for e in ends))]
+    sizes = dict([*letters, *((b, a) for a, b in letters)])
+    put = equation.renamed(names)
+    return put.with_sizes({name: Polynomial.letter(other) for name, other in sizes.items()})
+
+
+def exchanged_words(text: str) -> str:
+    """The same for the letters in a sentence.
+
+    >>> exchanged_words("windows lie s positions apart, at s·o + t")
+    'windows lie s positions apart, at s·i + t'
+    """
+    letters = dict(zip("kcioKCIO", "ckoiCKOI", strict=True))
+    return re.sub(r"\b[kcioKCIO]\b", lambda found: letters[found[0]], text)
+
+
+def _with_roles_exchanged(equation: Equation) -> Equation:
+    """The same with the names of the input and the error exchanged."""
+    names = {"x": "dz", "dz": "x"}
+
+    def change(term: Term) -> Term:
+        factors = (
+            Access(replace(a.tensor, name=names[a.tensor.name]), a.subscripts)
+            for a in term.accesses
+        )
+        return replace(term, factors=tuple(factors))
+
+    return terms(change)(equation)
 
 
 def in_words(equation: Equation) -> str:
@@ -115,7 +177,12 @@ def sizes(**values: Size) -> Change:
 
 
 def terms(change: Callable[[Term], Term]) -> Change:
-    """A change of every product."""
+    """A change of every sum; a bias before it stays."""
+    return every_term(lambda term: change(term) if term.sums else term)
+
+
+def every_term(change: Callable[[Term], Term]) -> Change:
+    """A change of the whole right side."""
     return lambda equation: replace(equation, terms=tuple(map(change, equation.terms)))
 
 
@@ -173,13 +240,26 @@ def limited(name: str, extent: Size, first: int = 0) -> Change:
 def outputs(extent: Size, axis: int = -1) -> Change:
     """The loop over the outputs ends elsewhere."""
 
-    def change(term: Term) -> Term:
-        dz = next(access for access in term.accesses if access.tensor.name == "dz")
-        place = dz.subscripts[axis]
+    def change(equation: Equation) -> Equation:
+        if "k" in equation.target.indices and equation.target.tensor.name != "dw":
+            here = equation.target.subscripts[axis]
+            return every_term(lambda term: put(term, here))(equation)
+        return terms(lambda term: put(term, _with_index(term, "k").subscripts[axis]))(equation)
+
+    def put(term: Term, place: Affine) -> Term:
         kept = tuple(c for c in term.conditions if not _same_range(c, place))
         return replace(term, conditions=(*kept, Within(place, Polynomial.of(extent))))
 
-    return terms(change)
+    return change
+
+
+def _with_index(term: Term, name: str) -> Access:
+    """What is read beside the weights at the filter k or the channel c: the error or the input."""
+    return next(
+        access
+        for access in term.accesses
+        if access.tensor.name != "w" and name in [s.plain for s in access.subscripts]
+    )
 
 
 def _same_range(condition: Condition, value: Affine) -> bool:
@@ -189,12 +269,12 @@ def _same_range(condition: Condition, value: Affine) -> bool:
 def factor(name: str) -> Change:
     """A factor before the sum that does not belong there."""
     scalar = Access(Tensor(name, ()))
-    return terms(lambda term: replace(term, factors=(scalar, *term.factors)))
+    return every_term(lambda term: replace(term, factors=(scalar, *term.factors)))
 
 
 def scaled(number: int) -> Change:
     """The sum times a number."""
-    return terms(lambda term: replace(term, coefficient=term.coefficient * Fraction(number)))
+    return every_term(lambda term: replace(term, coefficient=term.coefficient * Fraction(number)))
 
 
 def exchanged(tensor: str, one: str, other: str) -> Change:
@@ -203,30 +283,47 @@ def exchanged(tensor: str, one: str, other: str) -> Change:
     return terms(lambda term: _read(term, tensor, lambda a: a.with_indices(values)))
 
 
-def summed_too(tensor: str, name: str) -> Change:
+def summed_too(name: str, tensor: str = "") -> Change:
     """An index of the result is summed over in one tensor: the channels become one."""
     inner = f"{name}'"
 
     def change(term: Term) -> Term:
-        access = next(a for a in term.accesses if a.tensor.name == tensor)
+        own = (a for a in term.accesses if a.tensor.name == tensor)
+        access = next(own, None) or _with_index(term, name)
         at = next(n for n, s in enumerate(access.subscripts) if s.plain == name)
         sums = (*term.sums, Index(inner, access.tensor.shape[at]))
         put = replace(term, sums=sums)
-        return _read(put, tensor, lambda a: a.with_indices({name: Affine.index(inner)}))
+        values = {name: Affine.index(inner)}
+        return _read(put, access.tensor.name, lambda a: a.with_indices(values))
 
     return terms(change)
 
 
-def instead(tensor: str, other: Access) -> Change:
-    """Another tensor stands where one belongs."""
+def instead(tensor: str, other: str) -> Change:
+    """Where a tensor belongs stands that to which the gradient belongs, at the gradient's place."""
 
-    def change(term: Term) -> Term:
-        factors = (other if a.tensor.name == tensor else a for a in term.accesses)
-        kept = tuple(c for c in term.conditions if c.value not in gone(term))
+    def change(equation: Equation) -> Equation:
+        target = equation.target
+        if target.tensor.name != f"d{other}":
+            return equation
+        own = Access(replace(target.tensor, name=other), target.subscripts)
+        return terms(lambda term: put(term, own))(equation)
+
+    def put(term: Term, own: Access) -> Term:
+        factors = (own if a.tensor.name == tensor else a for a in term.accesses)
+        gone = [s for a in term.accesses if a.tensor.name == tensor for s in a.subscripts]
+        kept = tuple(c for c in term.conditions if c.value not in gone)
         return replace(term, factors=tuple(factors), conditions=kept)
 
-    def gone(term: Term) -> list[Affine]:
-        return [s for a in term.accesses if a.tensor.name == tensor for s in a.subscripts]
+    return change
+
+
+def first_group(index: str) -> Change:
+    """What is read at the channel, or at the filter, is read in the first group."""
+
+    def change(term: Term) -> Term:
+        name = _with_index(term, index).tensor.name
+        return _read(term, name, lambda a: a.with_indices({"g": Affine.number(0)}))
 
     return terms(change)
 
@@ -235,6 +332,8 @@ def into_first(name: str) -> Change:
     """The left side has the first place alone, and the sum runs over all."""
 
     def change(equation: Equation) -> Equation:
+        if not all(term.sums for term in equation.terms):
+            return equation  # a bias lands everywhere: two left sides
         zero = {name: Affine.number(0)}
         index = next(i for i in equation.indices if i.name == name)
         target = equation.target
@@ -255,7 +354,9 @@ def left_turned(equation: Equation) -> Equation:
 
 def weights_for_left(equation: Equation) -> Equation:
     """The weight gradient under the name of the input gradient."""
-    dw = right_equation("dw")
+    exchanged = "k" in equation.target.indices
+    dw = right_equation("dw", transposed=exchanged)
+    dw = exchange(dw) if exchanged else dw
     tensor = replace(dw.target.tensor, name=equation.target.tensor.name)
     return replace(dw, left=Access(tensor, dw.target.subscripts))
 
@@ -279,36 +380,34 @@ def _updated(equation: Equation) -> Equation:
     return replace(equation, terms=tuple(map(change, equation.terms)))
 
 
-def _input() -> Access:
-    term = right_equation("forward").terms[-1]
-    x = next(a.tensor for a in term.accesses if a.tensor.name == "x")
-    return Access(x, tuple(Affine.index(name) for name in "nci"))
-
-
-def _weights() -> Access:
-    term = right_equation("forward").terms[-1]
-    w = next(a.tensor for a in term.accesses if a.tensor.name == "w")
-    return Access(w, tuple(Affine.index(name) for name in "kct"))
-
-
-TWO_AXES = frozenset({"height-for-width"})
-AXES = ("both axes", "height only", "width only")
+AXES_MIXED = frozenset({"height-for-width"})
 _S, _D = Polynomial.letter("s"), Polynomial.letter("d")
-_K, _O = Polynomial.letter("K"), Polynomial.letter("O")
+_K, _C, _O = (Polynomial.letter(name) for name in "KCO")
+
+
+def axis_for_axis() -> dict[tuple[str, str], Change]:
+    """The stride, or the end of the loop, of one axis in the place of another's."""
+    found: dict[tuple[str, str], Change] = {}
+    for axis, end in enumerate("whd"):
+        for other in "whd".replace(end, ""):
+            stride = taken("{} stride", end, other)
+            found["", stride] = sizes(**{f"s_{end}": f"s_{other}"})
+            loop, ends = taken("{} loop", end, other), outputs(f"O_{other}", axis=-1 - axis)
+            found |= {(which, loop): _not_of_output(ends) for which in ("forward", "dx", "dw")}
+    return found
+
+
+def _not_of_output(change: Change) -> Change:
+    """The change of a gradient alone: of a forward pass the array is shorter too."""
+    return lambda equation: equation if equation.target.tensor.name == "z" else change(equation)
+
 
 # By mistake: the rewriting for each pass and variant; "" stands for all that are not listed.
 CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
     "zeros-returned": {("", ""): lambda equation: replace(equation, terms=())},
     "divided-by-batch": {("", ""): factor("1/N")},
     "stride-ignored": {("", ""): sizes(s=1)},
-    "height-for-width": {
-        ("", "width stride"): sizes(s_w="s_h"),
-        ("", "height stride"): sizes(s_h="s_w"),
-        ("dx", "width loop"): outputs("O_h"),
-        ("dx", "height loop"): outputs("O_w", axis=-2),
-        ("dw", "width loop"): outputs("O_h"),
-        ("dw", "height loop"): outputs("O_w", axis=-2),
-    },
+    "height-for-width": axis_for_axis(),
     "padding-twice": {("", ""): sizes(p=Polynomial.letter("p") * 2)},
     "padding-ignored": {("", ""): sizes(p=0)},
     "padding-hard-coded": {
@@ -334,12 +433,13 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
     "weight-gradient-for-input-gradient": {("", ""): weights_for_left},
     "overwritten-not-added": {
         ("dx", "filters"): only("k", "K"),
+        ("forward", "filters"): only("c", "C"),
+        ("forward", "taps"): only("t", "T"),
         ("dw", "samples"): only("n", "N"),
         ("dw", "positions"): only("o", "O"),
     },
     "loops-over-input": {
-        ("dx", "input"): outputs("I"),
-        ("dw", "input"): outputs("I"),
+        (which, f"input, {axes}"): outputs("I") for which in ("dx", "dw") for axes, _ in AXES
     },
     "updated-weights": {("", ""): _updated},
     "sample-for-filter": {("", ""): read("w", k="n")},
@@ -350,11 +450,11 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
         ("", "input"): read("x", c="k"),
     },
     "channels-collapsed": {
-        ("dx", "weights"): summed_too("w", "c"),
-        ("dw", "input"): summed_too("x", "c"),
+        ("dx", "weights"): summed_too("c", "w"),
+        ("dw", "input"): summed_too("c"),
     },
-    "inputs-for-weights": {("", ""): instead("w", _input())},
-    "weights-for-inputs": {("", ""): instead("x", _weights())},
+    "inputs-for-weights": {("", ""): instead("w", "x")},
+    "weights-for-inputs": {("", ""): instead("x", "w")},
     "element-for-slice": {
         ("dx", "first tap"): only("t"),
         ("dw", "corner of the window"): terms(
@@ -371,6 +471,7 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
         ("", "filters"): factor("1/K"),
         ("", "rows"): factor("1/O"),
         ("", "columns"): factor("1/O"),
+        ("", "slices"): factor("1/O"),
     },
     "bias-ignored": {("", ""): lambda equation: replace(equation, terms=equation.terms[1:])},
     "bias-sum": {
@@ -378,24 +479,31 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
         ("", "last position"): only("o", "O"),
     },
     "groups-ignored": {
-        ("dw", "input"): terms(
-            lambda term: _read(term, "x", lambda a: a.with_indices({"g": Affine.number(0)}))
-        ),
+        ("dw", "input"): first_group("c"),
+        ("forward", "input"): first_group("c"),
+        ("dx", "error"): first_group("k"),
+        ("dw", "error"): first_group("k"),
         ("dx", "result"): into_first("g"),
     },
     "dilation-off-by-one": {
         ("", ""): sizes(d=_D - 1),
-        **{("", f"one more, {axes}"): sizes(d=_D + 1) for axes in AXES},
-        **{("", f"gaps, {axes}"): sizes(d=_D - 1) for axes in AXES},
+        **{("", f"one more, {axes}"): sizes(d=_D + 1) for axes, _ in AXES},
+        **{("", f"gaps, {axes}"): sizes(d=_D - 1) for axes, _ in AXES},
     },
     "dilation-ignored": {("", ""): sizes(d=1)},
     "zero-insertion": {("", ""): sizes(s=_S + 1)},
-    "last-window-missing": {("dx", ""): outputs(_O - 1), ("dw", ""): outputs(_O - 1)},
+    "last-window-missing": {
+        (which, ""): outputs(_O - 1) for which in ("forward", "dx", "dw")
+    },
     "last-filter-missing": {
         ("dx", "last"): limited("k", _K - 1),
         ("dx", "first"): limited("k", _K - 1, first=1),
         ("dx", "last of several"): limited("k", _K - 1),
         ("dx", "first of several"): limited("k", _K - 1, first=1),
+        ("forward", "last"): limited("c", _C - 1),
+        ("forward", "first"): limited("c", _C - 1, first=1),
+        ("forward", "last of several"): limited("c", _C - 1),
+        ("forward", "first of several"): limited("c", _C - 1, first=1),
     },
 }  # fmt: skip
 

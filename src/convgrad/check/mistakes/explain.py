@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from convgrad.check.mistakes.mistake import Evidence, Mistake, explains
 from convgrad.check.mistakes.table import MISTAKES
-from convgrad.check.nest import nest_of
+from convgrad.check.nest import ADJOINT, nest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convgrad.check.mistakes.mistake import Rewrite
-    from convgrad.check.nest import Nest
+    from convgrad.check.nest import Nest, Pass
 
 SECONDS_FOR_PAIRS = 4.0
 
@@ -35,7 +35,7 @@ class Explanation:
 
 def explain(evidence: Evidence) -> Explanation | None:
     """The first known mistake, or pair, that reproduces the results on all probes."""
-    known = [m for m in MISTAKES if evidence.which in m.passes]
+    known = [m for m in MISTAKES if _passes(evidence) & set(m.passes)]
     known.sort(
         key=lambda m: (
             not re.search(m.looks_like, evidence.text, re.DOTALL) if m.looks_like else False
@@ -50,6 +50,12 @@ def explain(evidence: Evidence) -> Explanation | None:
     return _explain_by_pair(known, evidence)
 
 
+def _passes(evidence: Evidence) -> set[Pass]:
+    """The pass, and of a transposed layer also that of the convolution whose loops it has."""
+    transposed = evidence.convention.abilities.transposed
+    return {evidence.which, ADJOINT[evidence.which]} if transposed else {evidence.which}
+
+
 def _applied(rewrite: Rewrite, evidence: Evidence) -> Callable[[Nest], Nest | None]:
     return lambda nest: rewrite(nest, evidence)
 
@@ -59,7 +65,7 @@ def _explain_by_pair(known: list[Mistake], evidence: Evidence) -> Explanation | 
         c.crashed or c.is_right for c in evidence.cases
     ):
         return None  # a crash says too little to name two mistakes
-    deadline = time.monotonic() + SECONDS_FOR_PAIRS
+    deadline = time.thread_time() + SECONDS_FOR_PAIRS
     single = [
         (m, word, rewrite)
         for m in known
@@ -73,7 +79,7 @@ def _explain_by_pair(known: list[Mistake], evidence: Evidence) -> Explanation | 
             for a, b in ((one, two), (two, one)):
                 if explains(_both(a, b, evidence), evidence):
                     return Explanation((first, second), (first_word, second_word))
-            if time.monotonic() > deadline:
+            if time.thread_time() > deadline:  # of work: a busy machine changes no verdict
                 return None
     return None
 

@@ -11,7 +11,9 @@ import numpy as np
 from convgrad.algebra.affine import Affine, numeric
 from convgrad.check.conventions.roles import RATE
 from convgrad.check.layout import arrange, restore
+from convgrad.check.mistakes.axes import AXES, EVERY, taken
 from convgrad.check.nest import nest_of, truth
+from convgrad.check.probe import padded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +21,10 @@ if TYPE_CHECKING:
     from convgrad.check.mistakes.mistake import Evidence, Rewrite
     from convgrad.check.nest import Array, Nest
 
-BOTH, ROWS, COLUMNS = (0, 1), (0,), (1,)
-AXES = (("both axes", BOTH), ("height only", ROWS), ("width only", COLUMNS))
-
 
 def moved(nest: Nest, axis: int, **changes: int) -> Nest:
     """The pass with another stride or dilation in the subscript of one axis, or shifted."""
-    place, end, s = nest.places[axis], "hw"[axis], nest.sizes
+    place, end, s = nest.places[axis], nest.ends[axis], nest.sizes
     if "stride" in changes:
         output = f"o{end}"
         more = changes["stride"] - numeric(place.coefficient(output))
@@ -41,19 +40,16 @@ def moved(nest: Nest, axis: int, **changes: int) -> Nest:
     return nest.at(axis, place + changes.get("start", 0))
 
 
-def with_crop(nest: Nest, axis: int, part: slice) -> Nest:
-    """The pass with another slice that takes the padding away."""
-    crop = (part, nest.crop[1]) if axis == 0 else (nest.crop[0], part)
-    return replace(nest, crop=crop)
+def on(ends: str, change: Callable[[Nest, int], Nest]) -> Rewrite:
+    """A change of single axes as a rewriting; None where the layer lacks one or has no other."""
 
-
-def on(axes: tuple[int, ...], change: Callable[[Nest, int], Nest]) -> Rewrite:
-    """A change of single axes as a rewriting."""
-
-    def rewrite(nest: Nest, evidence: Evidence) -> Nest:
+    def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
         del evidence
-        for axis in axes:
-            nest = change(nest, axis)
+        if ends != EVERY and not set(ends) < set(nest.ends):
+            return None
+        for axis in nest.axes:
+            if nest.ends[axis] in ends:
+                nest = change(nest, axis)
         return nest
 
     return rewrite
@@ -62,8 +58,26 @@ def on(axes: tuple[int, ...], change: Callable[[Nest, int], Nest]) -> Rewrite:
 def on_each(
     change: Callable[[Nest, int], Nest], before: str = ""
 ) -> tuple[tuple[str, Rewrite], ...]:
-    """The change on both axes, on the height alone, on the width alone."""
-    return tuple((before + word, on(axes, change)) for word, axes in AXES)
+    """The change on every axis, on one alone, on two of three."""
+    return tuple((before + word, on(ends, change)) for word, ends in AXES)
+
+
+def axis_for_axis(
+    change: Callable[[Nest, int, int], Nest], word: str
+) -> tuple[tuple[str, Rewrite], ...]:
+    """A number of one axis taken from another, for every two axes; width from height first."""
+
+    def of(end: str, other: str) -> Rewrite:
+        def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
+            del evidence
+            if not {end, other} <= set(nest.ends):
+                return None
+            return change(nest, nest.ends.index(end), nest.ends.index(other))
+
+        return rewrite
+
+    pairs = ("wh", "hw", "hd", "dh", "wd", "dw")
+    return tuple((taken(word, end, other), of(end, other)) for end, other in pairs)
 
 
 def always(
@@ -76,6 +90,13 @@ def always(
 def result(step: Callable[[Nest, Array], Array], word: str = "") -> tuple[tuple[str, Rewrite], ...]:
     """A change of the finished array as the only variant."""
     return ((word, lambda nest, _: nest.then(lambda a: step(nest, a))),)
+
+
+def landing(
+    step: Callable[[Nest, Array], Array], word: str = ""
+) -> tuple[tuple[str, Rewrite], ...]:
+    """A change of where the sums land, before a bias is added, as the only variant."""
+    return ((word, lambda nest, _: nest.first(lambda a: step(nest, a))),)
 
 
 def raises_when(
@@ -91,14 +112,14 @@ def raises_when(
 def crop_negative(nest: Nest, axis: int) -> Nest:
     """[pad:-pad]: nothing is left where pad is 0."""
     pad = nest.sizes.pads[axis][0]
-    return with_crop(nest, axis, slice(pad, -pad))
+    return nest.cut(axis, slice(pad, -pad))
 
 
 def crop_by_kernel(nest: Nest, axis: int) -> Nest:
     """[k-1:-(k-1)] of a full correlation: nothing is left where the kernel is 1."""
     if nest.sizes.kernel[axis] > 1:
         return nest
-    return with_crop(nest, axis, slice(0, 0))
+    return nest.cut(axis, slice(0, 0))
 
 
 def crop_from(offset: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]:
@@ -106,7 +127,7 @@ def crop_from(offset: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]
 
     def change(nest: Nest, axis: int) -> Nest:
         start = offset(nest, axis)
-        return with_crop(nest, axis, slice(start, start + nest.sizes.size[axis]))
+        return nest.cut(axis, slice(start, start + nest.sizes.size[axis]))
 
     return change
 
@@ -135,8 +156,7 @@ def other_padding(amount: int) -> Callable[[Nest], Nest | None]:
     def change(nest: Nest) -> Nest | None:
         if nest.which != "forward":
             return None
-        rows = (amount, amount) if nest.sizes.size[0] > 1 else (0, 0)
-        sizes = replace(nest.sizes, pads=(rows, (amount, amount)))
+        sizes = padded(nest.sizes, amount)
         if not sizes.is_legal:
             return replace(nest, raises=True)
         dz = np.zeros(sizes.shapes["z"])
@@ -154,13 +174,13 @@ def reached_end(nest: Nest, axis: int) -> int:
 def crop_to_reached(nest: Nest, axis: int) -> Nest:
     """Dx is given the size that the windows reach, padding taken off at both ends."""
     pads = nest.sizes.pads[axis]
-    return with_crop(nest, axis, slice(pads[0], reached_end(nest, axis) - pads[1]))
+    return nest.cut(axis, slice(pads[0], reached_end(nest, axis) - pads[1]))
 
 
 def crop_inside_reached(nest: Nest, axis: int) -> Nest:
     """The padded dx ends where the last window ends."""
     stop = min(nest.crop[axis].stop, reached_end(nest, axis))
-    return with_crop(nest, axis, slice(nest.crop[axis].start, stop))
+    return nest.cut(axis, slice(nest.crop[axis].start, stop))
 
 
 # -------------------------------------------------------------------------- stride and dilation
@@ -210,54 +230,56 @@ def dilation_one(nest: Nest, axis: int) -> Nest:
 
 
 def without_outputs(nest: Nest, axis: int, count: int) -> Nest:
-    """Only the first positions of the error take part."""
-    dz = nest.dz.copy()
-    if axis == 0:
-        dz[:, :, :, count:] = 0
-    else:
-        dz[..., count:] = 0
-    return replace(nest, dz=dz)
+    """Only the first windows take part: of a forward pass the others stay zero."""
+    if nest.which == "forward":
+        return nest.then(lambda a: _first(a, 2 + axis, count))
+    return replace(nest, dz=_first(nest.dz, 3 + axis, count))
 
 
-def count_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
-    """The loop over one axis of the output runs as often as the loop over the other."""
-
-    def change(nest: Nest) -> Nest:
-        outputs, count = nest.sizes.output[axis], nest.sizes.output[1 - axis]
-        if count > outputs:
-            return replace(nest, raises=True)
-        if nest.which == "forward":
-            part = [slice(None), slice(None)]
-            part[axis] = slice(count)
-            return nest.then(lambda a: a[:, :, part[0], part[1]])
-        return without_outputs(nest, axis, count)
-
-    return change
+def _first(a: Array, axis: int, count: int) -> Array:
+    """The first entries along an axis, zeros behind them."""
+    a = a.copy()
+    np.moveaxis(a, axis, 0)[count:] = 0
+    return a
 
 
-def crop_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
-    """The crop of one axis has the length of the other."""
-
-    def change(nest: Nest) -> Nest:
-        start = nest.crop[axis].start
-        return with_crop(nest, axis, slice(start, start + nest.sizes.size[1 - axis]))
-
-    return change
-
-
-def crop_padded_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
-    """The padded length of one axis is taken from the other."""
-
-    def change(nest: Nest) -> Nest:
-        s = nest.sizes
-        return with_crop(nest, axis, slice(s.pads[axis][0], s.padded[1 - axis] - s.pads[axis][1]))
-
-    return change
+def count_of_other_axis(nest: Nest, axis: int, other: int) -> Nest:
+    """The loop over one axis of the output runs as often as the loop over another."""
+    outputs, count = nest.sizes.output[axis], nest.sizes.output[other]
+    if count > outputs:
+        return replace(nest, raises=True)
+    if nest.which == "forward" and not nest.given.sizes.transposed:  # z itself is as short
+        return nest.then(lambda a: np.moveaxis(np.moveaxis(a, 2 + axis, 0)[:count], 0, 2 + axis))
+    return without_outputs(nest, axis, count)
 
 
-def stride_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
-    """One axis moves with the stride of the other."""
-    return lambda nest: moved(nest, axis, stride=nest.sizes.stride[1 - axis])
+def crop_of_other_axis(nest: Nest, axis: int, other: int) -> Nest:
+    """The crop of one axis has the length of another."""
+    start = nest.crop[axis].start
+    return nest.cut(axis, slice(start, start + nest.sizes.size[other]))
+
+
+def crop_padded_of_other_axis(nest: Nest, axis: int, other: int) -> Nest:
+    """The padded length of one axis is taken from another."""
+    s = nest.sizes
+    return nest.cut(axis, slice(s.pads[axis][0], s.padded[other] - s.pads[axis][1]))
+
+
+def slices_of_other_axis(nest: Nest, axis: int, other: int) -> Nest:
+    """A slice for every tap that is as long as another axis; it raises where it does not fit.
+
+    A slice that would leave the array ends with it, so some that are too long fit.
+    """
+    s = nest.sizes
+    step, count = s.stride[axis], s.output[other]
+    starts = [t * s.dilation[axis] for t in range(s.kernel[axis])]
+    lengths = {len(range(t, min(t + step * count, s.padded[axis]), step)) for t in starts}
+    return replace(nest, raises=lengths != {s.output[axis]})
+
+
+def stride_of_other_axis(nest: Nest, axis: int, other: int) -> Nest:
+    """One axis moves with the stride of another."""
+    return moved(nest, axis, stride=nest.sizes.stride[other])
 
 
 # -------------------------------------------------------------------------------------- rotation
@@ -265,33 +287,65 @@ def stride_of_other_axis(axis: int) -> Callable[[Nest], Nest]:
 
 def rotate_weights(nest: Nest) -> Nest:
     """The kernel is turned by 180 degrees."""
-    return replace(nest, w=nest.w[..., ::-1, ::-1])
+    return replace(nest, w=turned(nest.w, nest))
 
 
-def rotate_error(nest: Nest) -> Nest:
+def rotate_gathered_weights(nest: Nest) -> Nest | None:
+    """The same where a turn may be missing: a gradient by the input, gathered from the error."""
+    return rotate_weights(nest) if nest.which == "dx" else None
+
+
+def rotate_error(nest: Nest, evidence: Evidence) -> Nest:
     """The error is turned by 180 degrees."""
-    return replace(nest, dz=nest.dz[..., ::-1, ::-1])
+    return nest_of(evidence.which, replace(nest.given, dz=turned(nest.given.dz, nest)))
 
 
 def reverse_result(nest: Nest, a: Array) -> Array:
     """The finished gradient is turned by 180 degrees."""
-    del nest
-    return a[..., ::-1, ::-1]
+    return turned(a, nest)
+
+
+def turned(a: Array, nest: Nest) -> Array:
+    """An array read from the far ends of its last axes."""
+    return np.flip(a, _last(nest))
+
+
+def _last(nest: Nest) -> tuple[int, ...]:
+    """The axes of an array along which the layer slides."""
+    return tuple(range(-nest.sizes.rank, 0))
+
+
+def _corner(nest: Nest, place: int | slice) -> tuple[Any, ...]:
+    """The same place on each of these axes."""
+    return (..., *[place] * nest.sizes.rank)
 
 
 # -------------------------------------------------------------------------- samples, sums, terms
 
 
+def summed_alone(nest: Nest, axis: int, kept: int | slice | Array) -> Nest:
+    """Of what the pass sums, only some samples (axis 0) or filters (1) take part.
+
+    A gradient sums the error of filters, axis 1 here; a forward pass sums channels, axis 2.
+    """
+    name = "x" if nest.which == "forward" else "dz"
+    array = getattr(nest, name).copy()
+    at = np.moveaxis(array, axis + (axis == 1 and name == "x"), 0)
+    gone = np.ones(len(at), bool)
+    gone[kept] = False
+    at[gone] = 0
+    return replace(nest, **{name: array})
+
+
 def first_sample(nest: Nest) -> Nest:
     """Only the first sample takes part."""
-    dz = nest.dz.copy()
-    dz[1:] = 0
-    return replace(nest, dz=dz)
+    return summed_alone(nest, 0, 0)
 
 
-def input_of_first_sample(nest: Nest) -> Nest:
+def input_of_first_sample(nest: Nest, evidence: Evidence) -> Nest:
     """The error of every sample meets the input of the first."""
-    return replace(nest, x=np.broadcast_to(nest.x[:1], nest.x.shape))
+    x = np.broadcast_to(nest.given.x[:1], nest.given.x.shape)
+    return nest_of(evidence.which, replace(nest.given, x=x))
 
 
 def into_first_sample(nest: Nest, a: Array) -> Array:
@@ -304,31 +358,28 @@ def into_first_sample(nest: Nest, a: Array) -> Array:
 
 def last_filter(nest: Nest) -> Nest:
     """Every filter overwrites the one before."""
-    dz = nest.dz.copy()
+    if nest.which == "forward":
+        return summed_alone(nest, 1, -1)
     per_group = nest.sizes.filters // nest.sizes.groups
-    keep = np.arange(nest.sizes.filters) % per_group == per_group - 1
-    dz[:, ~keep] = 0
-    return replace(nest, dz=dz)
+    return summed_alone(nest, 1, np.arange(nest.sizes.filters) % per_group == per_group - 1)
 
 
 def without_filter(number: int, *, lone: bool) -> Callable[[Nest], Nest]:
     """One filter takes no part; where it is the only one, perhaps nothing is left."""
 
     def change(nest: Nest) -> Nest:
-        if nest.sizes.filters == 1 and not lone:
+        s = nest.sizes
+        summed = s.channels // s.groups if nest.which == "forward" else s.filters
+        if summed == 1 and not lone:
             return nest
-        dz = nest.dz.copy()
-        dz[:, number] = 0
-        return replace(nest, dz=dz)
+        return summed_alone(nest, 1, np.delete(np.arange(summed), number))
 
     return change
 
 
 def last_sample(nest: Nest) -> Nest:
     """Every sample overwrites the one before."""
-    dz = nest.dz.copy()
-    dz[:-1] = 0
-    return replace(nest, dz=dz)
+    return summed_alone(nest, 0, -1)
 
 
 def last_position(nest: Nest) -> Nest:
@@ -336,20 +387,26 @@ def last_position(nest: Nest) -> Nest:
     if nest.which == "dx":
         return _last_of(nest, 0)
     dz = np.zeros_like(nest.dz)
-    dz[..., -1, -1] = nest.dz[..., -1, -1]
+    at = _corner(nest, -1)
+    dz[at] = nest.dz[at]
     return replace(nest, dz=dz)
 
 
 def _last_of(nest: Nest, number: int) -> Nest:
     """For every position only the last output (0) or tap (1) that reads it."""
-    for axis in (0, 1):
+    for axis in nest.axes:
         nest = nest.only(axis, _keep_last(nest.table(axis), number))
     return nest
 
 
 def last_tap(nest: Nest) -> Nest:
     """Every tap overwrites the one before."""
-    return _last_of(nest, 1)
+    if nest.which != "forward":
+        return _last_of(nest, 1)
+    w = np.zeros_like(nest.w)
+    at = _corner(nest, -1)
+    w[at] = nest.w[at]
+    return replace(nest, w=w)
 
 
 def _keep_last(rows: Array, axis: int) -> Array:
@@ -400,38 +457,38 @@ def sum_weights_over_channels(nest: Nest) -> Nest:
 def inputs_for_weights(nest: Nest) -> Nest:
     """The window of the input is multiplied where the kernel belongs."""
     changed = replace(nest, w=np.ones_like(nest.w))
-    return changed.then(lambda a: a * nest.probe.x)
+    return changed.then(lambda a: a * nest.given.x)
 
 
 def weights_for_inputs(nest: Nest) -> Nest:
     """The kernel is multiplied where the window of the input belongs."""
-    changed = replace(nest, x=np.ones_like(nest.x))
-    return changed.then(lambda a: a * nest.probe.w)
+    name = "dz" if nest.given.sizes.transposed else "x"
+    changed = replace(nest, **{name: np.ones_like(getattr(nest, name))})
+    return changed.then(lambda a: a * nest.given.w)
 
 
 def corner_tap(nest: Nest) -> Nest:
     """Only the first tap of the kernel is used."""
     w = np.zeros_like(nest.w)
-    w[..., 0, 0] = nest.w[..., 0, 0]
+    at = _corner(nest, 0)
+    w[at] = nest.w[at]
     return replace(nest, w=w)
 
 
 def corner_everywhere(nest: Nest, a: Array) -> Array:
     """One entry of the window stands for all of it."""
-    del nest
-    return np.broadcast_to(a[..., :1, :1], a.shape).copy()
+    return np.broadcast_to(a[_corner(nest, slice(1))], a.shape).copy()
 
 
 def summed_taps(nest: Nest, a: Array) -> Array:
     """The sum of the window stands for every tap."""
-    del nest
-    return np.broadcast_to(a.sum(axis=(-2, -1), keepdims=True), a.shape).copy()
+    return np.broadcast_to(a.sum(axis=_last(nest), keepdims=True), a.shape).copy()
 
 
 def kernel_sum_at_corner(nest: Nest) -> Nest:
     """The summed kernel lands on the first position of the window."""
     w = np.zeros_like(nest.w)
-    w[..., 0, 0] = nest.w.sum(axis=(-2, -1))
+    w[_corner(nest, 0)] = nest.w.sum(axis=_last(nest))
     return replace(nest, w=w)
 
 
@@ -452,7 +509,7 @@ def channels_for_filters(nest: Nest) -> Nest:
     s = nest.sizes
     if s.channels != s.filters or s.groups > 1:
         return replace(nest, raises=True)
-    return replace(nest, w=nest.w.transpose(0, 2, 1, 3, 4))
+    return replace(nest, w=nest.w.swapaxes(1, 2))
 
 
 def channels_for_filters_broadcast(nest: Nest) -> Nest:
@@ -462,16 +519,14 @@ def channels_for_filters_broadcast(nest: Nest) -> Nest:
     return channels_for_filters(nest)
 
 
-def loops_over(count: Callable[[Nest, int], int]) -> Callable[[Nest], Nest]:
-    """The loops over the output run to other ends; beyond the error's end they raise."""
+def loop_over(count: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]:
+    """The loop over the output runs to another end; beyond the error's end it raises."""
 
-    def change(nest: Nest) -> Nest:
-        for axis in (0, 1):
-            ends = count(nest, axis)
-            if ends > nest.sizes.output[axis]:
-                return replace(nest, raises=True)
-            nest = without_outputs(nest, axis, ends)
-        return nest
+    def change(nest: Nest, axis: int) -> Nest:
+        ends = count(nest, axis)
+        if ends > nest.sizes.output[axis]:
+            return replace(nest, raises=True)
+        return without_outputs(nest, axis, ends)
 
     return change
 
@@ -489,7 +544,7 @@ def input_of_filter(nest: Nest) -> Nest:
     s = nest.sizes
     if s.filters > s.channels or s.groups > 1:
         return replace(nest, raises=True)
-    x = np.broadcast_to(nest.x[:, :1].transpose(0, 2, 1, 3, 4)[:, : s.filters], nest.x.shape)
+    x = np.broadcast_to(nest.x[:, :1].swapaxes(1, 2)[:, : s.filters], nest.x.shape)
     return replace(nest, x=x)
 
 
@@ -499,6 +554,12 @@ def group_offset_missing_in_input(nest: Nest) -> Nest:
     padded = np.pad(nest.probe.x, ((0, 0), (0, 0), *nest.sizes.pads))
     x = np.broadcast_to(padded[:, None, :per_group], nest.x.shape)
     return replace(nest, x=x)
+
+
+def group_offset_missing_in_error(nest: Nest) -> Nest:
+    """Every group reads the filters of the first."""
+    per_group = nest.sizes.filters // nest.sizes.groups
+    return replace(nest, dz=nest.dz[:, np.arange(nest.sizes.filters) % per_group])
 
 
 def group_offset_missing_in_result(nest: Nest, a: Array) -> Array:
@@ -517,21 +578,21 @@ def updated_weights(sign: int, *, mean: bool) -> Rewrite:
         place = evidence.convention.places.get("dw")
         if place is None or place.kind not in {"change", "recorded"}:
             return None
-        dw = truth("dw", nest.probe) / (nest.sizes.batch if mean else 1)
-        w = nest.probe.w - sign * RATE * dw
-        return nest_of(nest.which, replace(nest.probe, w=w))
+        dw = truth("dw", nest.given) / (nest.sizes.batch if mean else 1)
+        w = nest.given.w - sign * RATE * dw
+        return nest_of(evidence.which, replace(nest.given, w=w))
 
     return rewrite
 
 
 def weight_gradient(nest: Nest, evidence: Evidence) -> Nest | None:
     """Dw is given back where dx belongs."""
-    c = evidence.convention
+    c, sizes = evidence.convention, nest.given.sizes
 
     def step(a: Array) -> Array:
         del a
-        dw = arrange(truth("dw", nest.probe), "KCHW", c.weights)
-        found = restore(dw, "NCHW", c.data, nest.sizes.shapes["x"])
+        dw = arrange(truth("dw", nest.given), sizes.order("KC"), c.weights)
+        found = restore(dw, sizes.order("NC"), c.data, sizes.shapes["x"])
         return dw if found is None else found
 
     return nest.then(step)
@@ -556,20 +617,28 @@ def error_reread(order: str) -> Rewrite:
 
     def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
         layout = memory or evidence.convention.out.replace("C", "K")
-        if sorted(order) != sorted(c for c in layout if c in "NKHW"):
+        axes = nest.sizes.order("NK")
+        if not _reorders(order, layout) or (memory and set(memory) != set(axes)):
             return None
-        dz = reread(nest.probe.dz, "NKHW", layout, order)
-        return nest_of(nest.which, replace(nest.probe, dz=dz))
+        dz = reread(nest.given.dz, axes, layout, order)
+        return nest_of(evidence.which, replace(nest.given, dz=dz))
 
     return rewrite
 
 
+def _reorders(order: str, layout: str) -> bool:
+    """Whether an order has the letters of a layout."""
+    return sorted(order) == sorted(filter(str.isalpha, layout))
+
+
 def moved_errors() -> tuple[tuple[str, Rewrite], ...]:
     """The error moved to a common order first, and then read as any other."""
-    orders = ["".join(o) for o in itertools.permutations("NKHW")]
     memories = ("NHWK", "KNHW", "NKHW", "KHWN", "HWNK")
-    every = [f"{memory}:{order}" for memory in memories for order in orders]
-    return tuple((word, error_reread(word)) for word in every)
+    every = [(m, "".join(o)) for m in memories for o in itertools.permutations("NKHW")]
+    # of a volume those orders in which depth, height and width come one after the other
+    every += [(m.replace("H", "DH"), o.replace("H", "DH")) for m, o in every if "HW" in o]
+    words = [f"{memory}:{order}" for memory, order in every]
+    return tuple((word, error_reread(word)) for word in words)
 
 
 def weights_reread(order: str) -> Rewrite:
@@ -577,10 +646,10 @@ def weights_reread(order: str) -> Rewrite:
 
     def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
         layout = evidence.convention.weights
-        if sorted(order) != sorted(c for c in layout if c in "KCHW"):
+        if not _reorders(order, layout):
             return None
-        w = reread(nest.probe.w, "KCHW", layout, order)
-        return nest_of(nest.which, replace(nest.probe, w=w))
+        w = reread(nest.given.w, nest.sizes.order("KC"), layout, order)
+        return nest_of(evidence.which, replace(nest.given, w=w))
 
     return rewrite
 
@@ -590,13 +659,14 @@ def result_reread(order: str) -> Rewrite:
 
     def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
         c = evidence.convention
-        axes, layout = {
-            "dx": ("NCHW", c.data),
-            "dw": ("KCHW", c.weights),
-            "forward": ("NKHW", c.out.replace("C", "K")),
-        }.get(nest.which, ("", ""))
+        letters, layout = {
+            "dx": ("NC", c.data),
+            "dw": ("KC", c.weights),
+            "forward": ("NK", c.out.replace("C", "K")),
+        }.get(evidence.which, ("", ""))
+        axes = nest.sizes.order(letters)
         letters = [letter for letter in layout if letter.isalpha()]
-        if not axes or sorted(order) != sorted(letters):
+        if not letters or not _reorders(order, layout):
             return None
 
         def step(a: Array) -> Array:
@@ -616,7 +686,7 @@ def result_reread(order: str) -> Rewrite:
 def all_orders(make: Callable[[str], Rewrite], axes: str) -> tuple[tuple[str, Rewrite], ...]:
     """A rewriting for every order of the axes, also of the layouts that lack some of them."""
     found: list[tuple[str, Rewrite]] = []
-    for count in (4, 3, 2):
+    for count in (4, 5, 3, 2):
         for letters in itertools.combinations(axes, count):
             found += [("".join(o), make("".join(o))) for o in itertools.permutations(letters)]
     return tuple(found)
@@ -649,7 +719,7 @@ def decayed(nest: Nest, evidence: Evidence) -> Nest | None:
     ):
         return None
     rate = rates[-1]
-    return nest.then(lambda a: a + rate * nest.probe.w)
+    return nest.then(lambda a: a + rate * nest.given.w)
 
 
 def _arrays(evidence: Evidence) -> list[Any]:

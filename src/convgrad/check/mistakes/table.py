@@ -7,6 +7,7 @@ a name, two sentences, the term of the equation and a rewriting; nothing else re
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,7 @@ def _samples(nest: Nest) -> int:
 
 
 def _positions(nest: Nest) -> int:
-    return nest.sizes.output[0] * nest.sizes.output[1]
+    return prod(nest.given.sizes.output)
 
 
 def _samples_and_positions(nest: Nest) -> int:
@@ -37,11 +38,11 @@ def _samples_and_positions(nest: Nest) -> int:
 
 
 def _taps(nest: Nest) -> int:
-    return nest.sizes.kernel[0] * nest.sizes.kernel[1]
+    return prod(nest.sizes.kernel)
 
 
 def _filters(nest: Nest) -> int:
-    return nest.sizes.filters
+    return nest.given.sizes.filters
 
 
 def _two(_: Nest) -> int:
@@ -105,8 +106,8 @@ def _is_partial_sum(dz: Array, actual: object) -> bool:
     import itertools
 
     found = np.sort(np.ravel(np.asarray(actual)))
-    for count in range(4):
-        for axes in itertools.combinations(range(4), count):
+    for count in range(dz.ndim):
+        for axes in itertools.combinations(range(dz.ndim), count):
             total = dz.sum(axis=axes)
             if total.size == found.size and np.allclose(np.sort(total.ravel()), found):
                 return True
@@ -119,15 +120,21 @@ def _is_partial_sum(dz: Array, actual: object) -> bool:
 
 
 def _outputs_differ(nest: Nest) -> bool:
-    return nest.sizes.output[0] != nest.sizes.output[1]
+    return len(set(nest.given.sizes.output)) > 1
 
 
 def _inputs_differ(nest: Nest) -> bool:
-    return nest.sizes.size[0] != nest.sizes.size[1]
+    return len(set(nest.given.sizes.size)) > 1
+
+
+def _leaves_other_axis(nest: Nest, axis: int, other: int) -> Nest:
+    s = nest.given.sizes
+    return replace(nest, raises=s.output[other] > s.output[axis])
 
 
 def _more_inputs_than_outputs(nest: Nest) -> bool:
-    return nest.sizes.size[0] > nest.sizes.output[0] or nest.sizes.size[1] > nest.sizes.output[1]
+    s = nest.given.sizes
+    return any(n > o for n, o in zip(s.size, s.output, strict=True))
 
 
 def _dense_outputs(nest: Nest, axis: int) -> int:
@@ -135,9 +142,18 @@ def _dense_outputs(nest: Nest, axis: int) -> int:
 
 
 def _strided(nest: Nest) -> bool:
-    s = nest.sizes
-    dense = [p - e + 1 for p, e in zip(s.padded, s.extent, strict=True)]
-    return dense[0] > s.output[0] or dense[1] > s.output[1]
+    return any(_dense_outputs(nest, axis) > nest.sizes.output[axis] for axis in nest.axes)
+
+
+def _mean_along(axis: int, word: str) -> tuple[tuple[str, r.Rewrite], ...]:
+    """A mean along one axis, counted from the last; nothing where there is no such axis."""
+
+    def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
+        del evidence
+        output = nest.given.sizes.output
+        return nest.then(lambda a: a / output[axis]) if len(output) >= -axis else None
+
+    return ((word, rewrite),)
 
 
 MISTAKES: tuple[Mistake, ...] = (
@@ -174,9 +190,9 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "stride-ignored",
         ("forward", *PRODUCTS),
-        "The stride is missing in the subscript: output o belongs to the input s·o + t, not o + t"
-        " (the error has to be dilated by the stride).",
-        "Multiply the output position by the stride in every subscript, on both axes.",
+        "The stride is missing in the subscript: windows lie s positions apart, at s·o + t and not"
+        " o + t (an error that is convolved has to be dilated by the stride).",
+        "Multiply the number of the window by the stride in every subscript, on every axis.",
         "s·o",
         (*r.on_each(r.stride_one),),
         source=r"range\(|\b[ij]\s*:|\+\s*(k|K|f|HH|WW)",
@@ -184,26 +200,19 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "height-for-width",
         ALL,
-        "The height stands where the width belongs: only square inputs come out right.",
+        "The size of one axis stands where that of another belongs, such as the height for the"
+        " width: only inputs with equal sides come out right.",
         "Take the loop's end, the crop and the stride of each axis from that axis.",
         "range of the second axis",
         (
-            *r.always(r.count_of_other_axis(1), "width loop"),
-            *r.always(r.count_of_other_axis(0), "height loop"),
-            *r.always(r.crop_of_other_axis(1), "width crop"),
-            *r.always(r.crop_of_other_axis(0), "height crop"),
-            *r.always(r.crop_padded_of_other_axis(1), "padded width"),
-            *r.always(r.crop_padded_of_other_axis(0), "padded height"),
-            *r.always(r.stride_of_other_axis(1), "width stride"),
-            *r.always(r.stride_of_other_axis(0), "height stride"),
+            *r.axis_for_axis(r.count_of_other_axis, "{} loop"),
+            *r.axis_for_axis(r.crop_of_other_axis, "{} crop"),
+            *r.axis_for_axis(r.crop_padded_of_other_axis, "padded {}"),
+            *r.axis_for_axis(r.stride_of_other_axis, "{} stride"),
             *r.raises_when(_inputs_differ, "raises for non-square inputs"),
             *r.raises_when(_outputs_differ, "raises for non-square outputs"),
-            *r.raises_when(
-                lambda nest: nest.sizes.output[0] > nest.sizes.output[1], "raises when higher"
-            ),
-            *r.raises_when(
-                lambda nest: nest.sizes.output[0] < nest.sizes.output[1], "raises when wider"
-            ),
+            *r.axis_for_axis(_leaves_other_axis, "raises in the {} loop"),
+            *r.axis_for_axis(r.slices_of_other_axis, "raises in the {} slices"),
         ),
         source=r"range\(|shape",
     ),  # 7 of 79
@@ -222,13 +231,13 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "padding-ignored",
         PRODUCTS,
-        "The padding is left out of the subscript: input i lies at i + p in the padded array.",
+        "The padding is left out of the subscript: position i lies at i + p in the padded array.",
         "Take off the padding before the array: start at the padding, not at 0.",
         "- p",
         (
             *r.on_each(r.shifted(r.before)),
             *r.on_each(r.crop_from(_constant(0))),
-            *r.raises_when(lambda nest: nest.sizes.pads != ((0, 0), (0, 0)), "raises with padding"),
+            *r.raises_when(lambda nest: any(map(any, nest.sizes.pads)), "raises with padding"),
         ),
         source=r"pad|return",
     ),
@@ -273,17 +282,17 @@ MISTAKES: tuple[Mistake, ...] = (
         "rotation-missing",
         ("dx",),
         "The kernel has to be turned by 180 degrees where dx is gathered from the error.",
-        "Correlate the padded error with the kernel flipped along both axes, or scatter with +=.",
-        "w at tap t, error at o = (i + p - t)/s",
-        (*r.always(r.rotate_weights),),
+        "Correlate the padded error with the kernel flipped along every axis, or scatter with +=.",
+        "w at tap t",
+        (*r.always(r.rotate_gathered_weights),),
         looks_like=r"^(?!.*(rot90|flip|::\s*-1))",
         source=r"correlate|einsum|conv|dot|sum",
     ),
     Mistake(
         "rotation-unwanted",
         ("dx",),
-        "The kernel is turned by 180 degrees although the window is scattered, which needs no turn.",  # noqa: E501
-        "Add w itself into the window: s·o + t already runs forward.",
+        "The kernel is turned by 180 degrees where the window needs no turn.",
+        "Use w itself with the window: s·o + t already runs forward.",
         "w at tap t",
         (*r.always(r.rotate_weights),),
         source=r"rot90|flip|::\s*-1",
@@ -293,8 +302,8 @@ MISTAKES: tuple[Mistake, ...] = (
         ("dw",),
         "The error is turned by 180 degrees where dw needs it as it is.",
         "Correlate the input with the error itself.",
-        "error at o, input at s·o + t",
-        (*r.always(r.rotate_error),),
+        "subscript of the error",
+        (("", r.rotate_error),),
         source=r"rot90|flip|::\s*-1|convolve",
     ),
     Mistake(
@@ -312,7 +321,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The gradients of all samples are added into the first.",
         "Write to the sample that the error came from.",
         "n on the left side",
-        (*r.result(r.into_first_sample),),
+        (*r.landing(r.into_first_sample),),
         source=r"\[0",
     ),
     Mistake(
@@ -321,7 +330,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "Only the first sample takes part.",
         "Sum dw and db over all samples, and give every sample its dx.",
         "sum over n",
-        (*r.always(r.first_sample), *r.always(r.input_of_first_sample, "input")),
+        (*r.always(r.first_sample), ("input", r.input_of_first_sample)),
         source=r"range\(1\)|\[0",
     ),  # samples: 3 of 79
     Mistake(
@@ -347,14 +356,14 @@ MISTAKES: tuple[Mistake, ...] = (
             *r.always(r.chain(r.last_filter, r.last_tap), "filters and taps"),
             *r.always(r.last_sample, "samples"),
             *r.always(r.chain(r.last_sample, r.last_position), "samples and positions"),
-            *r.result(r.last_channel, "channels"),
+            *r.landing(r.last_channel, "channels"),
         ),
         source=r"[^+\-*/=!<>]=[^=]",
     ),
     Mistake(
         "uncovered-rows",
         ("dx",),
-        "Rows and columns that no window reaches are missing in dx.",
+        "Rows and columns that no window reaches are missing.",
         "Give dx the shape of the input; what no window reaches has gradient zero.",
         "range of i",
         (
@@ -371,9 +380,9 @@ MISTAKES: tuple[Mistake, ...] = (
         "Loop over the positions of the error.",
         "range of o",
         (
-            *r.always(r.loops_over(lambda nest, axis: nest.sizes.size[axis]), "input"),
-            *r.always(r.loops_over(_dense_outputs), "input without the stride"),
-            *r.always(r.loops_over(lambda nest, axis: nest.sizes.padded[axis]), "padded input"),
+            *r.on_each(r.loop_over(lambda nest, axis: nest.sizes.size[axis]), "input, "),
+            *r.on_each(r.loop_over(_dense_outputs), "input without the stride, "),
+            *r.on_each(r.loop_over(lambda nest, axis: nest.sizes.padded[axis]), "padded input, "),
             *r.raises_when(_more_inputs_than_outputs, "raises"),
             *r.raises_when(_strided, "input without the stride"),
             *r.raises_when(lambda nest: nest.sizes.size != nest.sizes.output, "raises"),
@@ -444,7 +453,7 @@ MISTAKES: tuple[Mistake, ...] = (
         ("dw",),
         "The weights stand where the input belongs.",
         "Multiply the error with the window of the input for dw.",
-        "x[n, c, s·o + t - p]",
+        "x",
         (*r.always(r.weights_for_inputs),),
         source=r"\+=",
     ),
@@ -502,8 +511,9 @@ MISTAKES: tuple[Mistake, ...] = (
             *_divided(_taps, "taps"),
             *_divided(_two, "half"),
             *_divided(_filters, "filters"),
-            *_divided(lambda nest: nest.sizes.output[0], "rows"),
-            *_divided(lambda nest: nest.sizes.output[1], "columns"),
+            *_mean_along(-2, "rows"),
+            *_mean_along(-1, "columns"),
+            *_mean_along(-3, "slices"),
         ),
         source=r"mean|/",
     ),
@@ -513,7 +523,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The bias is not added.",
         "Add the bias of the filter to every position.",
         "+ b[k]",
-        (*r.result(lambda nest, a: a - nest.probe.b[:, None, None]),),
+        (*r.result(lambda nest, a: a - nest.given.bias),),
         source=r"return",
     ),
     Mistake(
@@ -534,7 +544,8 @@ MISTAKES: tuple[Mistake, ...] = (
         "c inside group g",
         (
             *r.always(r.group_offset_missing_in_input, "input"),
-            *r.result(r.group_offset_missing_in_result, "result"),
+            *r.always(r.group_offset_missing_in_error, "error"),
+            *r.landing(r.group_offset_missing_in_result, "result"),
         ),
         source=r"\[.*:",
     ),
@@ -608,11 +619,11 @@ MISTAKES: tuple[Mistake, ...] = (
         "Transpose before the reshape (samples and filters, channels and taps).",
         "order of the subscripts",
         (
-            *r.all_orders(r.error_reread, "NKHW"),
-            *r.all_orders(r.result_reread, "NCHW"),
-            *r.all_orders(r.result_reread, "NKHW"),
-            *r.all_orders(r.result_reread, "KCHW"),
-            *r.all_orders(r.weights_reread, "KCHW"),
+            *r.all_orders(r.error_reread, "NKDHW"),
+            *r.all_orders(r.result_reread, "NCDHW"),
+            *r.all_orders(r.result_reread, "NKDHW"),
+            *r.all_orders(r.result_reread, "KCDHW"),
+            *r.all_orders(r.weights_reread, "KCDHW"),
             *r.moved_errors(),
         ),
         source=r"reshape|transpose|swapaxes",
