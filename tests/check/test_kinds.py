@@ -195,6 +195,37 @@ def test_groups_and_output_padding_of_a_transposed_layer_are_features():
     assert "dz[n,0,k," in mistake.computes
 
 
+FORWARD = {
+    "crop-empty": (
+        "deconv_function.py",
+        "out[:, :, p:p + H_out, p:p + W_out]",
+        "out[:, :, p:-p, p:-p]",
+    ),
+    "uncovered-rows": (
+        "upconv_grouped.py",
+        "output_padding = output_padding",
+        "output_padding = 0",
+    ),
+    "groups-ignored": (
+        "upconv_grouped.py",
+        "full[:, b, rows, cols] +=",
+        "full[:, :per_out, rows, cols] +=",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", FORWARD)
+def test_a_mistake_in_the_forward_pass_of_a_transposed_layer_is_named(tmp_path, mistake):
+    name, right, wrong = FORWARD[mistake]
+    text = (PUBLIC / name).read_text()
+    assert right in text
+    path = tmp_path / name
+    path.write_text(text.replace(right, wrong))
+    (report,) = check_file(path).passes
+    assert [(m.name, m.gradient) for m in report.mistakes] == [(mistake, "forward")]
+    assert report.verdicts["dx"] == report.verdicts["dw"] == "right"
+
+
 def test_three_axes_are_features_of_their_own():
     features = check("conv3d_grouped.py").features
     for name in ("non-cubic", "1×1×1 kernel", "unequal strides", "dilation", "groups"):

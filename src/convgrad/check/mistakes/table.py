@@ -364,7 +364,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "uncovered-rows",
         ("dx",),
         "Rows and columns that no window reaches are missing.",
-        "Give dx the shape of the input; what no window reaches has gradient zero.",
+        "Make the array as large as the layer says; what no window reaches stays zero.",
         "range of i",
         (
             *r.on_each(r.crop_to_reached),
