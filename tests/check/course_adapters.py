@@ -236,7 +236,7 @@ def causal(module, layer, x, w, b, dz):
     return z, lambda: module.causal_conv1d_backward(dz, kept)
 
 
-@adapter("video", "stride", "pad", "kernel", "batch", "3d")
+@adapter("video_layer", "stride", "pad", "kernel", "batch", "3d")
 def video(module, layer, x, w, b, dz):
     options = (layer.kernel, step_of(layer), pad_of(layer))
     conv = module.Conv3d(layer.channels, layer.filters, *options)

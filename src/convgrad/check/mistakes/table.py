@@ -237,6 +237,7 @@ MISTAKES: tuple[Mistake, ...] = (
         (
             *r.on_each(r.shifted(r.before)),
             *r.on_each(r.crop_from(_constant(0))),
+            *r.on_each(r.whole_margin, "margin left on, "),
             *r.raises_when(lambda nest: any(map(any, nest.sizes.pads)), "raises with padding"),
         ),
         source=r"pad|return",
