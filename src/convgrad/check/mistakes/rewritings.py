@@ -124,7 +124,7 @@ def crop_by_kernel(nest: Nest, axis: int) -> Nest:
 
 def whole_margin(nest: Nest, axis: int) -> Nest:
     """The padded gradient as it is: nothing is cut off."""
-    return nest.cut(axis, slice(None))
+    return nest.cut(axis, slice(0, nest.sizes.padded[axis]))
 
 
 def crop_from(offset: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]:

@@ -237,10 +237,18 @@ MISTAKES: tuple[Mistake, ...] = (
         (
             *r.on_each(r.shifted(r.before)),
             *r.on_each(r.crop_from(_constant(0))),
-            *r.on_each(r.whole_margin, "margin left on, "),
             *r.raises_when(lambda nest: any(map(any, nest.sizes.pads)), "raises with padding"),
         ),
         source=r"pad|return",
+    ),
+    Mistake(
+        "margin-left-on",
+        ("dx",),
+        "The gradient of the padded input is given back whole: its margin belongs to no input.",
+        "Cut off the padding: [pad:pad + size] on every axis.",
+        "range of i",
+        (*r.on_each(r.whole_margin),),
+        source=r"return",
     ),
     Mistake(
         "padding-mode-ignored",
