@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from . import public_adapters  # noqa: F401
+from . import course_adapters, public_adapters  # noqa: F401
 from .adapters import ADAPTERS
 from .slow_oracle import Layer, passes
 
@@ -27,6 +27,9 @@ BOTH = {
     for name, label in tomllib.loads((folder / "labels.toml").read_text()).items()
 }
 PASSES = ("forward", "dx", "dw", "db")
+KEEP_OR_ADD = {
+    "momentum", "velocity_dict", "momentum_blog", "adam_inside", "padding_mode", "derived",
+}  # fmt: skip
 
 
 def source_of(path):
@@ -34,7 +37,9 @@ def source_of(path):
     if path.suffix == ".py":
         return path.read_text()
     cells = ["".join(c["source"]) for c in json.loads(path.read_text())["cells"]]
-    return "\n".join(["import numpy as np"] + [c for c in cells if "\ndef " in f"\n{c}"])
+    return "\n".join(
+        ["import numpy as np"] + [c for c in cells if re.search(r"^(def|class) ", c, re.MULTILINE)]
+    )
 
 
 class Absent(types.ModuleType):
@@ -58,7 +63,7 @@ def load(path):
     source = source_of(path)
     if "xrange" in source:
         source = re.sub(r"print (.*)", r"print(\1)", source).replace("xrange", "range")
-        source = re.sub(r"\) / (s|self.stride) \+ 1", r") // \1 + 1", source)
+        source = re.sub(r"\) / (s|stride|self.stride) \+ 1", r") // \1 + 1", source)
     module = types.ModuleType(path.stem)
     sys.modules[path.stem] = module  # where a dataclass looks for its own module
     exec(compile(source, str(path), "exec"), module.__dict__)
@@ -69,7 +74,7 @@ def load(path):
 def shared_by(features):
     """The sizes that every layer of a style has."""
     shared = {
-        "batch": 3 if "batch" in features else 1,
+        "batch": 3 if {"batch", "grey batch"} & features else 1,
         "channels": 2 if {"batch", "channels"} & features else 1,
         "filters": 1 if "one filter" in features else 4,
         "kernel": (3, 2) if "kernel" in features else (3, 3),
@@ -105,7 +110,18 @@ def layers(features):
         yield on_axes(layer, axes)
 
 
+def causal_layers(shared):
+    """Padding in front alone, as much as the kernel spans."""
+    for dilation in (1, 2, 3):
+        for taps in (3, 2):
+            pads = ((dilation * (taps - 1), 0), (0, 0))
+            yield Layer(**shared | {"kernel": (taps, 1)}, pads=pads, dilation=dilation)
+
+
 def plane_layers(features, shared):
+    if "causal" in features:
+        yield from causal_layers(shared)
+        return
     yield Layer(**shared)
     yield Layer(**shared | {"size": (7, 6)})
     if "3d" in features:
@@ -121,8 +137,11 @@ def plane_layers(features, shared):
         yield Layer(**shared, stride=(1, 2))
     if "pad" in features:
         yield Layer(**shared, pads=((2, 2), (2, 2)))
+        yield Layer(**shared | {"size": (7, 6)}, pads=((1, 1), (1, 1)))
     if {"pad", "stride"} <= features:
         yield Layer(**shared, pads=((1, 1), (1, 1)), stride=(2, 2))
+    if "one tap" in features:
+        yield Layer(**shared | {"kernel": (1, 1)}, pads=((1, 1), (1, 1)))
     if "sides" in features:
         yield Layer(**shared, pads=((0, 1), (2, 1)))
     if "same" in features:
@@ -219,7 +238,7 @@ def test_label(path, poisoned_memory):
     elif label["mistake"] == "accumulates":
         assert not all(o["repeats"][1] for o in outcomes)
         measured["dw"] = "wrong"
-    elif hasattr(module, "Module") or label["call"] in {"momentum", "velocity_dict"}:
+    elif hasattr(module, "Module") or label["call"] in KEEP_OR_ADD:
         # A method resets what the calls accumulate, or the last step is kept.
         for gradient, place in (("dw", 1), ("db", 2)):
             if not all(o["repeats"][place] for o in outcomes):

@@ -36,6 +36,7 @@ KINDS = {
     "padding counted twice": "padding-twice",
     "padding never applied": "padding-ignored",
     "padding hard-coded": "padding-hard-coded",
+    "margin left on": "margin-left-on",
     "margin of copies cut off": "padding-mode-ignored",
     "reshape without transpose": "axes-mixed",
     "C for K": "channels-for-filters",

@@ -203,7 +203,7 @@ def _judge_pass(
     judged = Judged(which, cases)
     if all(case.is_right for case in cases):
         place = c.places.get(which)
-        changes = place is not None and place.kind == "change"
+        changes = place is not None and (place.kind == "change" or place.factor != 1)
         share = _momentum(which, observations) if changes else 0.0
         if share:
             return replace(judged, behaviour=f"{MOMENTUM}{share:g}")
@@ -212,7 +212,8 @@ def _judge_pass(
         return judged
     text = _text_of(c, source)
     explanation = explain(Evidence(which, c, cases, text))
-    behaviour = "" if explanation else _repeats(which, observations, source)
+    kept = explanation is not None or which in c.only_steps  # an optimiser's state is its own
+    behaviour = "" if kept else _repeats(which, observations, source)
     return replace(judged, explanation=explanation, behaviour=behaviour)
 
 
@@ -377,7 +378,7 @@ def describe(c: Convention) -> dict[str, str]:
     if c.abilities.mode != "constant":
         words["padding"] = f"copies of the input: {c.abilities.mode}"
     if c.bias:
-        words["bias"] = "(" + ", ".join(c.bias) + ")"
+        words["bias"] = "a number" if c.bias == "0" else "(" + ", ".join(c.bias) + ")"
     if c.abilities.relu:
         words["activation"] = "a ReLU inside the layer, probed where it is open"
     if c.abilities.flipped:
@@ -412,6 +413,11 @@ def _notes(c: Convention, source: Source) -> list[str]:
         notes.append("no stride can be set: stride was not probed")
     if not (a.padding or a.same):
         notes.append("no padding can be set: padding was not probed")
+    notes += [
+        f"{gradient} shows only in the optimiser's step, which is no more than its sign: "
+        + ("the sign is wrong" if gradient in c.places else "it is not judged")
+        for gradient in c.only_steps
+    ]
     notes += [f"{name} can be set, but the forward pass ignores it" for name in c.ignored]
     if c.forward is None:
         notes.append("no forward pass was found: gradients are judged alone")

@@ -11,13 +11,18 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from convgrad.check.classes import classes_of, is_method, pair_by_use, text_of_class
+from convgrad.check.tape import BACKWARD as BACKWARD_ON_TAPE
+from convgrad.check.tape import with_pairs
+from convgrad.check.words import in_english, snake_case
 from convgrad.errors import ConvgradError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 BACKWARD = re.compile(
-    r"back|bprop|bwd|(^|_)bp($|_)|(^|_)grad(ient)?s?(_|$)|^d_?conv|derivative", re.IGNORECASE
+    r"back|bprop|bwd|(^|_)bp($|_)|(^|_)grad(ient)?s?(_|$)|^d_?conv|derivative|(^|_)(vjp|pullback)",
+    re.IGNORECASE,
 )
 NOT_BACKWARD = re.compile(
     r"zero_?grad|get_|set_|clip|clear|check|numer|reset|update|apply_grad|collect|save|load|test|"
@@ -34,12 +39,12 @@ FORWARD_NAMES = (
     "forward_prop", "forward_propagation", "forwardpropagation", "forward_propagate", "propagate",
     "conv_forward", "convolve", "conv", "convolution", "compute", "run", "apply", "predict",
     "calculate", "output", "front", "feed_forwards", "forwards", "propagate_forward",
-    "forward_step", "activate", "transform",
+    "forward_step", "activate", "transform", "propagation_forward",
 )  # fmt: skip
 BACKWARD_NAMES = (
     "backward", "backprop", "backward_pass", "back_prop", "bprop", "back_propagation",
     "backpropagation", "backward_prop", "backward_propagation", "backpropagate", "back_propagate",
-    "back", "bwd", "gradient", "gradients",
+    "back", "bwd", "gradient", "gradients", "propagate_backward", "propagation_backward", "vjp",
 )  # fmt: skip
 _THREE_AXES = re.compile(
     r"(conv\w*|transposed?)3d|\b(n?c|d)_?, *[dt], *h, *w\b|voxel|"
@@ -55,8 +60,15 @@ FEED_NAMES = (
     "set_input", "set_inputs", "feed", "load", "set_data", "set_x", "put", "input", "accept",
     "receive", "set_image",
 )  # fmt: skip
+PREPARE_NAMES = (
+    "initialize", "initialise", "init_params", "init_parameters", "initialize_params",
+    "initialize_parameters", "init_weights", "initialize_weights", "build", "setup", "set_up",
+    "prepare", "compile", "set_optimizer", "add_optimizer",
+)  # fmt: skip
 CONVOLUTION = re.compile(r"conv", re.IGNORECASE)
-KERNEL_WORDS = re.compile(r"kernel|filter|stride|im2col|correlate|fh|weights?\b", re.IGNORECASE)
+KERNEL_WORDS = re.compile(
+    r"kernel|filter|stride|im2col|correlate|convolve|fh|weights?\b", re.IGNORECASE
+)
 
 
 class SourceError(ConvgradError, ValueError):
@@ -111,6 +123,7 @@ class Target:
         backward: the function or functions of the backward pass.
         update: a method that applies gradients which nothing else shows.
         feed: a method that takes the input, where the forward pass takes nothing.
+        prepare: methods that are called once before the first forward pass.
         text: the text of the class, or of the functions.
     """
 
@@ -120,6 +133,7 @@ class Target:
     backward: tuple[Function, ...]
     update: Function | None = None
     feed: Function | None = None
+    prepare: tuple[Function, ...] = ()
     text: str = ""
 
     @property
@@ -174,17 +188,27 @@ def read_source(path: Path) -> Source:
     text = text.lstrip("\ufeff").expandtabs(8) if "\t" in text else text.lstrip("\ufeff")
     python2 = bool(re.search(r"\bxrange\(|\braw_input\(", text))
     try:
-        return Source(path, text, _parse(text), python2, cells)
+        return _on_tape(Source(path, text, _parse(text), python2, cells))
     except SyntaxError:
         modern = _from_python_2(text)
     try:
-        return Source(path, modern, _parse(modern), python2=True, cells=cells)
+        return _on_tape(Source(path, modern, _parse(modern), python2=True, cells=cells))
     except SyntaxError as error:
         raise SourceError(
             f"{path} is not Python",
             got=f"{error.msg} in line {error.lineno}",
             mend="check a file that Python can read",
         ) from None
+
+
+def _on_tape(source: Source) -> Source:
+    """The file with functions of arrays for its functions on a tape; they stand at the closures."""
+    text, closures = with_pairs(source.text, source.tree)
+    tree = _parse(text) if closures else source.tree
+    for node in tree.body if closures else []:
+        if isinstance(node, ast.FunctionDef) and node.name in closures:
+            ast.copy_location(node, closures[node.name])
+    return replace(source, text=text, tree=tree)
 
 
 def _parse(text: str) -> ast.Module:
@@ -243,7 +267,7 @@ def find_targets(
 
     Raises: SourceError: where there is none.
     """
-    classes = {n.name: n for n in source.tree.body if isinstance(n, ast.ClassDef)}
+    classes = classes_of(source.tree)
     functions = {n.name: n for n in _functions(source.tree)}
     if name is None:
         targets = [
@@ -262,7 +286,14 @@ def find_targets(
             expected="a class with forward and backward, or a function such as conv_backward",
             mend=f"name it: {source.path}:NAME",
         )
-    return [replace(t, text=_text_of_target(t, classes, functions, source.text)) for t in targets]
+    return [
+        replace(
+            t,
+            name=t.name.removesuffix(BACKWARD_ON_TAPE),
+            text=_text_of_target(t, classes, functions, source.text),
+        )
+        for t in targets
+    ]
 
 
 def _text_of_target(
@@ -279,14 +310,14 @@ def _text_of_target(
     if node is not None:
         names += [base.id for base in node.bases if isinstance(base, ast.Name)]
     nodes = [classes.get(name) or functions.get(name) for name in dict.fromkeys(names)]
-    return "\n".join(ast.get_source_segment(text, n) or "" for n in nodes if n is not None)
+    return "\n".join(_text(node, text) for node in nodes if node is not None)
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
     found: list[ast.FunctionDef] = []
     for node in tree.body:
         inner = node.body if isinstance(node, (ast.If, ast.Try)) else [node]
-        found += [n for n in inner if isinstance(n, ast.FunctionDef)]
+        found += [n for n in inner if isinstance(n, ast.FunctionDef) and not is_method(n)]
     return found
 
 
@@ -302,6 +333,7 @@ def _named_target(
         target = _class_target(name, classes, forward, backward, strict=False)
         if target is not None:
             return target
+    name = name + BACKWARD_ON_TAPE if name + BACKWARD_ON_TAPE in functions else name
     if name in functions:
         first = functions.get(forward or "")
         found = read_function(first) if first is not None else _forward_of(name, functions)
@@ -325,6 +357,8 @@ def _class_target(
         methods, (backward_name.lower(),) if backward_name else BACKWARD_NAMES, BACKWARD
     )
     forward = _pick(methods, (forward_name.lower(),) if forward_name else FORWARD_NAMES, None)
+    if backward is None and _may_be_convolution(classes[name]):
+        forward, backward = pair_by_use(methods) or (forward, None)
     if backward is None or (strict and (OTHER_LAYER.search(name) and not CONVOLUTION.search(name))):
         return None
     constructor = methods.get("__init__")
@@ -343,7 +377,24 @@ def _class_target(
         tuple(read_function(method, method=True) for method in several),
         read_function(update, method=True) if update else None,
         read_function(feed, method=True) if feed else None,
+        tuple(read_function(method, method=True) for method in _prepare(methods)),
     )
+
+
+def _may_be_convolution(node: ast.ClassDef) -> bool:
+    """Whether a class whose methods have unknown names is worth a look."""
+    if OTHER_LAYER.search(node.name) and not CONVOLUTION.search(node.name):
+        return False
+    return CONVOLUTION.search(in_english(node.name)) is not None or bool(
+        KERNEL_WORDS.search(ast.unparse(node))
+    )
+
+
+def _prepare(methods: dict[str, ast.FunctionDef]) -> list[ast.FunctionDef]:
+    """Methods that a network calls once before the first forward pass: `initialize(optimizer)`."""
+    called = {n.attr for m in methods.values() for n in ast.walk(m) if isinstance(n, ast.Attribute)}
+    found = [m for name, m in methods.items() if name in PREPARE_NAMES and name not in called]
+    return sorted(found, key=lambda m: PREPARE_NAMES.index(m.name))
 
 
 def _fields(node: ast.ClassDef) -> Function:
@@ -415,7 +466,8 @@ def _methods(
 def _pick(
     methods: dict[str, ast.FunctionDef], names: tuple[str, ...], pattern: re.Pattern[str] | None
 ) -> ast.FunctionDef | None:
-    lower = {name.lower(): method for name, method in methods.items() if not _is_empty(method)}
+    written = [(name, method) for name, method in methods.items() if not _is_empty(method)]
+    lower = {spelling: m for name, m in written for spelling in _spellings(name)}
     for name in names:
         if name in lower:
             return lower[name]
@@ -424,6 +476,11 @@ def _pick(
             if pattern.search(name) and not NOT_BACKWARD.search(name):
                 return method
     return None
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """How a name is looked up: as it is, without humps, in English; the first counts most."""
+    return tuple(dict.fromkeys((in_english(name).lower(), snake_case(name), name.lower())))
 
 
 def _is_empty(method: ast.FunctionDef) -> bool:
@@ -436,8 +493,7 @@ def _is_empty(method: ast.FunctionDef) -> bool:
 
 
 def _is_convolution(node: ast.ClassDef, source: Source) -> bool:
-    text = ast.get_source_segment(source.text, node) or ""
-    return len(set(KERNEL_WORDS.findall(text.lower()))) >= 2
+    return len(set(KERNEL_WORDS.findall(_text(node, source.text).lower()))) >= 2
 
 
 _GRADIENT_OF = re.compile(
@@ -445,19 +501,21 @@ _GRADIENT_OF = re.compile(
 )
 
 
+def _says_backward(name: str) -> bool:
+    return any(BACKWARD.search(spelling) for spelling in _spellings(name))
+
+
 def _function_targets(functions: dict[str, ast.FunctionDef], source: Source) -> list[Target]:
     backwards = [
         n
         for n in functions
-        if BACKWARD.search(n) and not NOT_BACKWARD.search(n) and not OTHER_LAYER.search(n)
+        if _says_backward(n) and not NOT_BACKWARD.search(n) and not OTHER_LAYER.search(n)
     ]
     backwards = [n for n in backwards if "double" not in n.lower() and functions[n].args.args]
     named = [n for n in backwards if CONVOLUTION.search(n)]
     if not named:
         text = source.text
-        named = [
-            n for n in backwards if len(set(KERNEL_WORDS.findall(_text(functions[n], text)))) >= 1
-        ]
+        named = [n for n in backwards if KERNEL_WORDS.search(_text(functions[n], text))]
     groups: dict[str, list[str]] = {}
     for name in named:
         groups.setdefault(_GRADIENT_OF.sub("", name), []).append(name)
@@ -471,8 +529,10 @@ def _function_targets(functions: dict[str, ast.FunctionDef], source: Source) -> 
     return targets
 
 
-def _text(function: ast.FunctionDef, text: str) -> str:
-    return (ast.get_source_segment(text, function) or "").lower()
+def _text(node: ast.ClassDef | ast.FunctionDef, text: str) -> str:
+    if isinstance(node, ast.ClassDef):
+        return text_of_class(node, text)
+    return ast.get_source_segment(text, node) or ""
 
 
 _SWAPS = (
@@ -481,8 +541,12 @@ _SWAPS = (
     ("backprop", "feedforward"), ("back_propagation", "forward_propagation"), ("back", "forward"),
     ("backpropagation", "forwardpropagation"), ("gradient", "forward"), ("grad", "forward"), ("back", "front"),  # noqa: E501
     ("_backward", ""), ("_backprop", ""), ("_back", ""), ("_bwd", ""), ("_grads", ""), ("_grad", ""),  # noqa: E501
-    ("_gradient", ""), ("_gradients", ""), ("backward_", ""), ("grad_", ""), ("d_", ""), ("d", ""),
+    ("_gradient", ""), ("_gradients", ""), ("backward_", ""), ("grad_", ""), ("_vjp", ""),
+    ("_pullback", ""), ("d_", ""), ("d", ""),
 )  # fmt: skip
+
+
+_SAYS_FORWARD = re.compile(r"forward|fwd|fprop|^(\w*_|cnn)?conv(2d|olve|olution)?$", re.IGNORECASE)
 
 
 def _forward_of(name: str, functions: dict[str, ast.FunctionDef]) -> Function | None:
@@ -496,8 +560,7 @@ def _forward_of(name: str, functions: dict[str, ast.FunctionDef]) -> Function | 
     forwards = [
         n
         for n in functions
-        if re.search(r"forward|fwd|fprop|^conv(2d|olve|olution)?$", n, re.IGNORECASE)
-        and not OTHER_LAYER.search(n)
+        if _SAYS_FORWARD.search(n) and not OTHER_LAYER.search(n) and not _says_backward(n)
     ]
     forwards = [n for n in forwards if CONVOLUTION.search(n)] or forwards
     return read_function(functions[forwards[0]]) if len(forwards) == 1 else None

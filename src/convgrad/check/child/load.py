@@ -66,8 +66,24 @@ class Missing:
 
 def definitions_only(tree: ast.Module) -> ast.Module:
     """The module without the statements that only run: training, plots, downloads."""
-    kept = [_optional(s) for s in tree.body if _defines(s)]
+    makers = {n.name for n in tree.body if isinstance(n, ast.FunctionDef) and _makes_class(n)}
+    kept = [_optional(s) for s in tree.body if _defines(s) or _completes(s, makers)]
     return ast.Module(body=kept, type_ignores=[])
+
+
+def _makes_class(function: ast.FunctionDef) -> bool:
+    return any(isinstance(n, ast.ClassDef) for n in ast.walk(function))
+
+
+def _completes(statement: ast.stmt, makers: set[str]) -> bool:
+    """A class from a function that makes classes, or a method that is put on a class."""
+    match statement:
+        case ast.Assign(value=ast.Call(func=ast.Name(id=name), args=args, keywords=options)):
+            return name in makers and all(map(_is_plain, [*args, *(o.value for o in options)]))
+        case ast.Assign(targets=[ast.Attribute(value=ast.Name())], value=ast.Name()):
+            return True
+        case _:
+            return False
 
 
 def _optional(statement: ast.stmt) -> ast.stmt:

@@ -38,7 +38,13 @@ def argument_choices(function: Function, parameter: str, *, constructor: bool) -
     if CACHE.fullmatch(parameter) and not constructor:
         return []
     found += [Written(role, way) for role, way in ways_of(parameter, constructor=constructor)]
+    defaults = {p.name: p.default or "" for p in function.parameters}
+    if defaults.get(parameter, "").startswith("("):  # `stride=(1, 1)` says how it is written
+        found.sort(key=lambda a: not (isinstance(a, Written) and a.way.name in _PAIRS))
     return found
+
+
+_PAIRS = frozenset({"pair", "pair per side", "height, width"})
 
 
 def _options(keys: tuple[str, ...]) -> Items | None:

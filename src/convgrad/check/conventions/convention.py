@@ -92,7 +92,7 @@ class Place:
         path: the way to it.
         layout: the order of its axes.
         call: which function of the backward pass returned it.
-        factor: what the value is multiplied by, for a change.
+        factor: what the value is multiplied by, for a change or a mean of gradients.
     """
 
     kind: str
@@ -109,7 +109,7 @@ class Place:
         )
         words = {
             "returned": f"returned{way}",
-            "attribute": f"attribute{way}",
+            "attribute": f"attribute{way}" + f" times {self.factor:.6g}" * (self.factor != 1),
             "change": f"change of {way.removeprefix('.')} divided by the learning rate",
             "recorded": "given to the optimiser",
         }
@@ -138,6 +138,8 @@ class Convention:
         lazy: the parameters are made by the first call of the forward pass.
         rates: where an object keeps a learning rate that no argument sets.
         feed: arguments of the method that takes the input before the forward pass.
+        prepare: arguments of the methods that are called once before the first forward pass.
+        only_steps: gradients of which no more than the step of an optimiser can be seen.
     """
 
     target: Target
@@ -157,6 +159,8 @@ class Convention:
     lazy: bool = False
     rates: tuple[Path, ...] = ()
     feed: Arguments = ()
+    prepare: tuple[Arguments, ...] = ()
+    only_steps: tuple[Pass, ...] = ()
 
     def situation(self, probe: Probe) -> Situation:
         """The probe in these layouts."""
@@ -217,6 +221,9 @@ def _steps(
     if c.target.is_class:
         call = _call([c.target.name], c.constructor, s, save="object", quiet=True)
         steps.append(("construct", call))
+        for function, arguments in zip(c.target.prepare, c.prepare, strict=False):
+            name = _name(base, function)
+            steps.append(("", _call(name, arguments, s, save="prepared", quiet=True)))
         steps += [("", _set_attribute(path, RATE)) for path in c.rates]
     if c.lazy and c.forward is not None and c.target.forward is not None:
         steps += _feed(c, s, base)
@@ -281,7 +288,7 @@ def _name(base: list[Any], function: Function) -> list[Any]:
 
 
 def _uses_recorder(c: Convention) -> bool:
-    every = [c.constructor, *c.backward]
+    every = [c.constructor, *c.prepare, *c.backward]
     return any(
         isinstance(a, Written) and a.role == "optimiser"
         for arguments in every
@@ -470,6 +477,7 @@ def read_place(place: Place, gradient: Pass, probe: Probe, run: Run, time: int) 
         raw = at(run.results.get(f"backward{place.call}{time}"), place.path)
     elif place.kind == "attribute":
         raw = described(run.results.get(f"after{time}")).get(place.path)
+        raw = raw if raw is None or place.factor == 1 else raw * place.factor
     elif place.kind == "recorded":
         arrays = leaves(run.results.get(f"recorded{time}"))
         index = int(place.path[0][1])

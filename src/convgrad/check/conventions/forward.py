@@ -36,6 +36,7 @@ from convgrad.check.conventions.convention import (
 )
 from convgrad.check.conventions.layouts import (
     belong_together,
+    bias_layouts,
     is_untied,
     layouts_to_try,
     output_layouts,
@@ -53,7 +54,7 @@ from convgrad.check.sandbox import Failure
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from convgrad.check.conventions.convention import Argument
+    from convgrad.check.conventions.convention import Argument, Arguments
     from convgrad.check.conventions.wishes import Wishes
     from convgrad.check.nest import Array
     from convgrad.check.sandbox import Sandbox
@@ -82,15 +83,11 @@ def function_attempts(
             ]
         choices.append((parameter.name, options))
     datas, weights, biases = layouts_to_try(wishes, kind)
-    pairs = sorted(itertools.product(range(len(datas)), range(len(weights))), key=sum)
-    pairs += [
-        p for p in itertools.product(range(len(datas)), range(len(weights))) if p not in pairs
-    ]
-    for i, j in pairs:
-        data, weight = datas[i], weights[j]
-        if not belong_together(data, weight, depthwise=trial.depthwise):
-            continue
-        for arguments in itertools.islice(combinations_of(choices), 24):
+    every = list(itertools.islice(combinations_of(choices), 24))
+    ranks = itertools.product(range(len(datas)), range(len(weights)), range(len(every)))
+    for i, j, k in sorted(ranks, key=lambda rank: rank[0] + rank[1] + rank[2] // 2):
+        data, weight, arguments = datas[i], weights[j], every[k]
+        if belong_together(data, weight, depthwise=trial.depthwise):
             roles = roles_in(arguments)
             if "input" not in roles or "weights" not in roles:
                 continue
@@ -130,10 +127,36 @@ def class_attempts(
                 continue
             c = Convention(target, data, data, weight, bias, constructor, abilities=kind)
             c = replace(c, abilities=abilities_of(c, (constructor,)))
-            outcome = list(_class_attempt(c, sandbox, trial, fixed_weights=len(given) > 1))
-            yield from outcome
+            outcome: list[Attempt] = []
+            for prepared in _prepared(c):
+                outcome = list(
+                    _class_attempt(prepared, sandbox, trial, fixed_weights=len(given) > 1)
+                )
+                yield from outcome
+                if outcome and outcome[-1].score > 0:
+                    break
             if outcome and outcome[-1].score < 0 and not _depends_on_layout(roles):
                 break  # the constructor itself fails, whatever the layout
+
+
+def _prepared(c: Convention) -> Iterator[Convention]:
+    """With the calls that come before the first forward pass, then without them."""
+    every: list[Arguments] = []
+    for function in c.target.prepare:
+        choices: list[tuple[str, list[Argument | None]]] = []
+        for parameter in function.parameters:
+            options: list[Argument | None] = [
+                *argument_choices(function, parameter.name, constructor=True)
+            ]
+            if parameter.default is not None:
+                options.append(None)
+            choices.append(
+                (parameter.name, options or [Written("nothing", ROLE["nothing"].ways[1])])
+            )
+        every.append(next(combinations_of(choices), ()))
+    if every:
+        yield replace(c, prepare=tuple(every))
+    yield c
 
 
 def _depends_on_layout(roles: dict[str, str]) -> bool:
@@ -172,7 +195,8 @@ def _class_attempt(
             options = list(parameter_paths(described(run.results.get("before0")), c, probe))
             options = [replace(option, lazy=True) for option in options] or [c]
     if fixed_weights:
-        options = [with_paths(c, found, probe)]
+        given_bias = roles_in(c.constructor).get("bias") == "array"
+        options = [with_paths(c, found, probe, given_bias=given_bias)]
     for option in options:
         yield _try_forward(option, sandbox, trial)
 
@@ -276,6 +300,28 @@ def _has_batch_and_filters(shape: tuple[int, ...], layout: str, sizes: tuple[int
     if len(shape) != len(layout) or not layout.isalpha() or "N" not in layout or "K" not in layout:
         return False
     return shape[layout.index("N")] == sizes[0] and shape[layout.index("K")] == sizes[1]
+
+
+def other_biases(c: Convention, sandbox: Sandbox) -> Iterator[Convention]:
+    """The same call with a bias of another shape, where the forward pass takes it just as well."""
+    given = roles_in(c.constructor).get("bias"), roles_in(c.forward or ()).get("bias")
+    if "array" not in given:
+        return
+    square = c.abilities.square_input or c.abilities.square_kernel
+    probe = integers(base_sizes(replace(c.abilities, square_input=square)))
+    for bias in bias_layouts(c.abilities):
+        if not bias or bias == c.bias or is_untied(bias):
+            continue
+        other = replace(c, bias=bias)
+        try:
+            run = execute(replace(other, backward=()), probe, sandbox, backward=False)
+        except CannotExpressError:
+            continue
+        if (
+            run.failure is None
+            and score_forward(other, probe, run.results["forward0"]).score >= EXACT
+        ):
+            yield other
 
 
 def _close(a: Array, b: Array) -> bool:

@@ -18,7 +18,7 @@ WEIGHT_LAYOUTS = (
 )  # fmt: skip
 BIAS_LAYOUTS = (
     "K", "K1", "1K", "K11", "1K11", "111K", "11K", "KHW", "HWK", "1KHW", "1HWK", "1K1", "K111", "1",
-    "11", "",
+    "11", "0", "",
 )  # fmt: skip
 FLAT_DATA = ("NCW", "NWC", "CW", "W", "WC")
 
@@ -32,11 +32,11 @@ SPACE_DATA = _in_space(DATA_LAYOUTS)
 SPACE_DEPTHWISE = _in_space(DEPTHWISE_LAYOUTS)
 SPACE_BIAS = (
     "K", "K1", "1K", "K111", "1K111", "1111K", "111K", "KDHW", "DHWK", "1KDHW", "1DHWK", "K1111",
-    "1", "",
+    "1", "0", "",
 )  # fmt: skip
 FLAT_WEIGHTS = ("KCW", "WCK", "KWC", "KW", "W", "CKW")
 SPACE_WEIGHTS = _in_space(WEIGHT_LAYOUTS)
-FLAT_BIAS = ("K", "K1", "1K", "1K1", "11K", "1", "")
+FLAT_BIAS = ("K", "K1", "1K", "1K1", "11K", "1", "0", "")
 
 
 def weight_layouts(abilities: Abilities) -> tuple[str, ...]:

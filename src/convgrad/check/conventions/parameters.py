@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convgrad.check.conventions.arguments import roles_in
 from convgrad.check.conventions.layouts import (
     belong_together,
     bias_layouts,
@@ -19,6 +18,7 @@ from convgrad.check.conventions.roles import (
     ROLE,
 )
 from convgrad.check.layout import fits
+from convgrad.check.words import in_english
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,12 +51,12 @@ def _last_name(path: Path) -> str:
         return "wb"[path[1][1]]
     names = [str(name) for _, name in path if isinstance(name, str)]
     telling = [name for name in names if name.lower() not in _WRAPPERS]
-    return (telling or names or [""])[-1]
+    return in_english((telling or names or [""])[-1])
 
 
 def _rank_of_path(path: Path, pattern: re.Pattern[str]) -> tuple[int, int]:
     words = " ".join(str(n) for _, n in path)
-    gradient = any(_GRADIENT_NAMES.search(str(n)) for _, n in path)
+    gradient = any(_GRADIENT_NAMES.search(in_english(str(n))) for _, n in path)
     del words
     return (2 if gradient else 0 if pattern.search(_last_name(path)) else 1, len(path))
 
@@ -93,7 +93,7 @@ def _with_bias(c: Convention, found: dict[Path, Array], probe: Probe, skip: Path
         if path == skip:
             continue
         for layout in layouts:
-            if not layout:
+            if not layout or (layout == "0" and _rank_of_path(path, _BIAS_NAMES)[0] > 0):
                 continue
             untied = (probe.sizes.order("K"), shapes["z"][1:])
             axes, sizes = untied if is_untied(layout) else ("K", shapes["b"])
@@ -109,19 +109,21 @@ def _with_bias(c: Convention, found: dict[Path, Array], probe: Probe, skip: Path
     return replace(c, bias=layout, bias_path=path)
 
 
-def with_paths(c: Convention, found: dict[Path, Array], probe: Probe) -> Convention:
+def with_paths(
+    c: Convention, found: dict[Path, Array], probe: Probe, *, given_bias: bool
+) -> Convention:
     """Weights that were given to the constructor are found again, so that they can be reset."""
     situation = c.situation(probe)
     w = ROLE["weights"].ways[0].write(situation)
     path = next((p for p, a in found.items() if a.shape == w.shape and np.array_equal(a, w)), None)
-    if "bias" not in roles_in(c.constructor):  # made by the object, or there is none
-        return _with_bias(replace(c, weights_path=path), found, probe, skip=path or ())
+    if not given_bias and path is not None:
+        return _with_bias(replace(c, weights_path=path), found, probe, skip=path)
     b = ROLE["bias"].ways[0].write(situation) if c.bias else None
     bias = next(
         (
             p
             for p, a in found.items()
-            if b is not None and a.shape == b.shape and np.array_equal(a, b)
+            if b is not None and a.shape == np.shape(b) and np.array_equal(a, b)
         ),
         None,
     )

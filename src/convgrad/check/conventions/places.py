@@ -28,6 +28,7 @@ from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.layout import fits
 from convgrad.check.nest import GRADIENTS, truth
 from convgrad.check.probe import base_sizes, equal_sides, integers, padded
+from convgrad.check.words import in_english
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +79,7 @@ def find_places(c: Convention, sandbox: Sandbox) -> Outcome:
     found: dict[Pass, tuple[float, Place]] = {}
     failure: Failure | None = None
     ran = 0
+    last: tuple[Probe, Run] | None = None
     for probe in search_probes(c):
         try:
             run = execute(c, probe, sandbox, seconds=6.0)
@@ -89,16 +91,18 @@ def find_places(c: Convention, sandbox: Sandbox) -> Outcome:
                 break
             continue
         ran += 1
+        last = probe, run
         for gradient in GRADIENTS:
             for score, place in _candidates(c, gradient, probe, run):
                 if gradient not in found or score > found[gradient][0]:
                     found[gradient] = (score, place)
         if ran >= (1 if _all_right(found) else 2 if len(found) == 3 else 3):
             break
-    if ran == 0:
+    if last is None:
         return Outcome(c, -1.0, complete=False, failure=failure)
     found = _without_duplicates(found)
-    c = replace(c, places={g: place for g, (_, place) in found.items()})
+    found, hidden = _behind_the_optimiser(found, c, *last)
+    c = replace(c, places={g: place for g, (_, place) in found.items()}, only_steps=hidden)
     total = sum(score for score, _ in found.values())
     complete = bool(found) and all(score >= RIGHT for score, _ in found.values())
     return Outcome(
@@ -107,6 +111,62 @@ def find_places(c: Convention, sandbox: Sandbox) -> Outcome:
 
 
 RIGHT = 10.0
+
+
+def _behind_the_optimiser(
+    found: dict[Pass, tuple[float, Place]], c: Convention, probe: Probe, run: Run
+) -> tuple[dict[Pass, tuple[float, Place]], tuple[Pass, ...]]:
+    """Without the places that show no more than the sign of a gradient.
+
+    Adam, RMSprop and AdaGrad divide the gradient by its own size, so that their first step has the
+    same length everywhere. The running mean that Adam keeps is the gradient times 1 - beta.
+    Where not even the sign is right, the step is left to be judged.
+    """
+    hidden: list[Pass] = []
+    after = described(run.results.get("after0"))
+    paths: dict[Pass, Path | None] = {"dw": c.weights_path, "db": c.bias_path}
+    for gradient, path in paths.items():
+        if gradient not in found or found[gradient][0] >= RIGHT or path is None:
+            continue
+        layout = c.weights if gradient == "dw" else c.bias
+        step = read_place(Place("change", path, layout, 0, 1 / RATE), gradient, probe, run, 0)
+        squares = [a for p, a in after.items() if p != path and _are_squares(a, after[path])]
+        if step is None or not _same_everywhere(step) or not (squares or "sqrt" in c.target.text):
+            continue
+        mean = next(_running_means(c, gradient, layout, step, probe, run), None)
+        signs = np.sign(step), np.sign(truth(gradient, probe))
+        if mean is not None:
+            found[gradient] = (RIGHT / 2, mean)
+            continue
+        hidden.append(gradient)
+        if any(np.array_equal(signs[0], sign * signs[1]) for sign in (1, -1)):
+            del found[gradient]
+    return found, tuple(hidden)
+
+
+def _same_everywhere(step: Array) -> bool:
+    lengths = np.abs(step[step != 0])
+    return lengths.size > 1 and bool(np.ptp(lengths) < 1e-3 * lengths.max())
+
+
+def _are_squares(array: Array, parameter: Array) -> bool:
+    return array.shape == parameter.shape and bool(np.ptp(array) > 0 and np.min(array) >= 0)
+
+
+def _running_means(
+    c: Convention, gradient: Pass, layout: str, step: Array, probe: Probe, run: Run
+) -> Iterator[Place]:
+    """Attributes with the signs of the step that become whole numbers: our arrays are whole."""
+    own = {c.weights_path, c.bias_path}
+    for path in described(run.results.get("after0")):
+        for share in sorted({*_shares(c), 0.9}) if path not in own else []:
+            place = Place("attribute", path, layout, 0, 1 / (1 - share))
+            value = read_place(place, gradient, probe, run, 0)
+            if value is None or value.shape != step.shape or not np.any(value):
+                continue
+            whole = bool(np.all(np.abs(value - np.round(value)) < 1e-6))
+            if whole and np.array_equal(np.sign(value), np.sign(step)):
+                yield place
 
 
 def _all_right(found: dict[Pass, tuple[float, Place]]) -> bool:
@@ -194,12 +254,19 @@ def _factors(c: Convention, place: Place) -> list[float]:
 
     A rate or a share of the last step, as in `v = 0.9 * v + 0.1 * dw`, may stand in the code.
     """
+    if place.kind == "attribute":
+        return [1.0, *(1 / (1 - n) for n in _shares(c))]
     if place.kind != "change":
         return [1.0]
-    numbers = dict.fromkeys(float(n) for n in _NUMBERS.findall(c.target.text))
-    written = [n for n in numbers if 0 < n < 1]
+    written = _shares(c)
     every = [1.0, *(1 / (1 - n) for n in written), *(RATE / n for n in written)]
     return [sign * factor for factor in dict.fromkeys(every) for sign in (1.0, -1.0)]
+
+
+def _shares(c: Convention) -> list[float]:
+    """Numbers between 0 and 1 that the code contains."""
+    numbers = dict.fromkeys(float(n) for n in _NUMBERS.findall(c.target.text))
+    return [n for n in numbers if 0 < n < 1]
 
 
 def _lone_result(c: Convention, gradient: Pass, run: Run) -> Iterator[tuple[float, Place]]:
@@ -251,7 +318,7 @@ def _arrays(c: Convention, gradient: Pass, run: Run) -> Iterator[tuple[Place, Ar
 
 def _name_of(path: Path) -> str:
     words = [str(n) for _, n in path if isinstance(n, str)]
-    name = words[-1] if words else ""
+    name = in_english(words[-1]) if words else ""
     if name.lower() in {"grad", "gradient", "g"} and len(words) > 1:
         return f"grad_{words[-2]}"
     if any("grad" in w.lower() for w in words[:-1]):

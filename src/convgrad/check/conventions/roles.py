@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from convgrad.check.child.wire import Reference
 from convgrad.check.conventions.layouts import is_untied
 from convgrad.check.layout import arrange, parts_of
+from convgrad.check.words import in_english
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,8 @@ class Role:
     def suggested(self, parameter: str, *, constructor: bool) -> bool:
         """Whether the name suggests this role."""
         pattern = self.built if constructor else self.called
-        return bool(pattern) and re.fullmatch(pattern, parameter, re.IGNORECASE) is not None
+        names = {parameter, in_english(parameter)}
+        return bool(pattern) and any(re.fullmatch(pattern, n, re.IGNORECASE) for n in names)
 
 
 def _equal(numbers: tuple[int, ...], sizes: Sizes) -> int:
@@ -133,6 +135,8 @@ def _square(numbers: tuple[int, ...]) -> int:
 
 def bias_array(s: Situation) -> Any:
     """The bias as the code wants it; untied where its layout has positions."""
+    if s.bias == "0":  # a plain number: an array of no axes would be changed in place
+        return float(arrange(s.probe.b, "K", s.bias).item())
     if is_untied(s.bias):
         untied = s.probe.bias + 0 * s.probe.dz[0]
         return arrange(untied, s.sizes.order("K"), s.bias)

@@ -12,6 +12,7 @@ from convgrad.check.conventions import places
 from convgrad.check.conventions.attempt import (
     BATCH_AND_FILTERS,
     EXACT,
+    MOST_TRIALS,
     UP_TO_BIAS,
     Attempt,
     Budget,
@@ -28,7 +29,7 @@ from convgrad.check.conventions.backward import (
 from convgrad.check.conventions.convention import (
     Convention,
 )
-from convgrad.check.conventions.forward import class_attempts, function_attempts
+from convgrad.check.conventions.forward import class_attempts, function_attempts, other_biases
 from convgrad.check.conventions.layouts import belong_together, layouts_to_try
 from convgrad.check.conventions.upgrade import any_kernel, upgrade, with_mode, without_ignored
 from convgrad.check.conventions.wishes import Wishes
@@ -48,14 +49,31 @@ def find_convention(target: Target, sandbox: Sandbox, wishes: Wishes | None = No
     wishes = wishes or Wishes()
     budget = Budget(0, time.monotonic())
     found = _find_forward(target, sandbox, wishes, budget)
-    return find_backward(found, sandbox, Budget(0, time.monotonic()))
+    whole = find_backward(found, sandbox, Budget(0, time.monotonic()))
+    if not whole.places and found.bias:  # perhaps only the forward pass takes a bias of this shape
+        for other in other_biases(found, sandbox):
+            tried = find_backward(other, sandbox, Budget(0, time.monotonic()))
+            if tried.places:
+                return tried
+    return whole
 
 
 def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budget) -> Convention:
-    """The convention up to the forward pass; without one, the candidates wait for the backward."""
+    """The convention up to the forward pass; without one, the candidates wait for the backward.
+
+    The likeliest attempts on the usual and on a square layer come first: `f, f, _, _ = W.shape`
+    gives numbers on every layer, and right ones on square layers alone.
+    """
     best: Attempt | None = None
-    for kind in _kinds(target, wishes):
-        for attempt in _attempts(target, sandbox, wishes, budget, kind):
+    kinds = list(_kinds(target, wishes))
+    for kind, most in [*((k, FEW_TRIALS) for k in kinds[:2]), *((k, MOST_TRIALS) for k in kinds)]:
+        plausible_since, since_then = time.monotonic(), 0
+        first_look = most == FEW_TRIALS
+        doubt = best is not None and best.score >= BATCH_AND_FILTERS
+        attempts = _attempts(target, sandbox, wishes, budget, kind)
+        for attempt in itertools.islice(attempts, most):
+            if doubt and first_look and attempt.convention.abilities.padding_fixed:
+                continue  # square is one assumption already
             if best is None or attempt.score > best.score:
                 best = attempt
             if attempt.score >= EXACT:
@@ -64,11 +82,15 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                 if wishes.mode is not None:
                     return replace(found, abilities=replace(found.abilities, mode=wishes.mode))
                 return with_mode(found, sandbox)
-            enough = best.score >= BATCH_AND_FILTERS and time.monotonic() - budget.started > 1.0
+            if best.score < BATCH_AND_FILTERS:
+                plausible_since, since_then = time.monotonic(), 0
+            since_then += 1
+            enough = since_then > ENOUGH_TRIALS and time.monotonic() - plausible_since > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
         other = kind.transposed or kind.depthwise  # the name says so, and may mean another thing
         plausible = UP_TO_BIAS if other else BATCH_AND_FILTERS
+        plausible = UP_TO_BIAS if first_look else plausible
         if best is not None and best.score >= plausible:
             break
     if best is None or best.score <= 0:
@@ -76,6 +98,8 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
         raise SearchError(say_why(target, failure), failure)
     return best.convention
 
+
+FEW_TRIALS, ENOUGH_TRIALS = 150, 60
 
 _ONE_AXIS = re.compile(
     r"1[-_ ]?d\b|conv(olution(al)?)?_?1d|temporal|sequence|time_?steps?", re.IGNORECASE

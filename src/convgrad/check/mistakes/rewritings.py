@@ -122,6 +122,11 @@ def crop_by_kernel(nest: Nest, axis: int) -> Nest:
     return nest.cut(axis, slice(0, 0))
 
 
+def whole_margin(nest: Nest, axis: int) -> Nest:
+    """The padded gradient as it is: nothing is cut off."""
+    return nest.cut(axis, slice(0, nest.sizes.padded[axis]))
+
+
 def crop_from(offset: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]:
     """The crop starts elsewhere, with the right length."""
 

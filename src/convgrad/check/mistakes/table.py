@@ -242,6 +242,15 @@ MISTAKES: tuple[Mistake, ...] = (
         source=r"pad|return",
     ),
     Mistake(
+        "margin-left-on",
+        ("dx",),
+        "The gradient of the padded input is given back whole: its margin belongs to no input.",
+        "Cut off the padding: [pad:pad + size] on every axis.",
+        "range of i",
+        (*r.on_each(r.whole_margin),),
+        source=r"return",
+    ),
+    Mistake(
         "padding-mode-ignored",
         ("dx",),
         "The margin of the padded gradient is cut off, though it was copied from the input.",
