@@ -232,9 +232,12 @@ def _axes(contraction: Contraction) -> tuple[WindowAxis, ...]:
 
 def matched_tiles(contraction: Contraction, number: str, target: Target) -> tuple[Tile, ...]:
     """Tiles of few rows, a block of taps and some lines, where the image is small."""
-    axes = _axes(contraction)
+    reduced = {index.name for index in contraction.reduction}
     rows = prod(index.extent for index in contraction.rows)
-    if len(axes) != 2 or rows > 16 or axes[1].step > 2:
+    if "n" not in reduced or len(contraction.rows) != 1 or rows > 16:
+        return ()
+    axes = _axes(contraction)
+    if len(axes) != 2 or axes[1].step > 2:
         return ()
     whole = target.lanes(Tile(number, 1, 1, 1).element.bits)
     lines, line = (axis.positions for axis in axes)
@@ -273,8 +276,6 @@ def matched_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     """Positions are summed over, lanes along the last axis."""
     c = contraction
     reduced = frozenset(index.name for index in c.reduction)
-    if len(c.rows) != 1 or "n" not in reduced:
-        return None
     axes = _axes(c)
     images, groups, channels = c.window.shape[:3]
     rows, lines = c.rows[0].extent, axes[0].positions
