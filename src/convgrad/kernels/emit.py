@@ -201,6 +201,15 @@ class Pointer:
             ),
         )
 
+    def settled(self) -> Pointer:
+        """The same address in a register of its own, for many uses.
+
+        LLVM would compute it anew in every instruction that reads from it, and a multiply-add that
+        does is issued as two.
+        """
+        text = f'call ptr asm "", "=r,0"(ptr {self.text})'
+        return Pointer(self.code, self.element, self.code.define(POINTER, text).text)
+
     def cast(self, element: str) -> Pointer:
         """The same address, of elements of another type."""
         return Pointer(self.code, element, self.text)
@@ -433,6 +442,37 @@ class Code:
         moved = self.define(INTEGER, f"lshr i64 {bits.text}, {self.lift(shift).text}")
         short = self.define(f"i{lanes}", f"trunc i64 {moved.text} to i{lanes}")
         return self.define(f"<{lanes} x i1>", f"bitcast i{lanes} {short.text} to <{lanes} x i1>")
+
+    def add_products(
+        self, factor: Pointer, across: Sequence[Value], totals: Sequence[Variable], nth: int = 0
+    ) -> None:
+        """totals[v] += factor[0] * across[v], for a factor at a fixed distance from a pointer.
+
+        A processor with vectors of 64 bytes repeats a number from memory within the multiply-add.
+        LLVM would load it once for all v: one more instruction to issue, but fewer loads. Every
+        second factor (`nth`) is loaded so, which is fastest both where loads are what there is too
+        little of and where another thread of the core takes its share of what is issued. Measured
+        for 14 x 2 vectors: 178 and 141 GFLOP/s, all loaded once 178 and 122, none 178 and 141 but
+        161 and 126 with some other loads beside them.
+        """
+        lanes = int(across[0].type[1:].split(" ")[0])
+        size = 4 if factor.element == "float" else 8
+        if lanes * size < 64 or len(across) > 2 or (len(across) == 2 and nth % 2):
+            down = self.splat(factor.load(), lanes)
+            for value, total in zip(across, totals, strict=True):
+                total.set(self.fma(down, value, total.get()))
+            return
+        suffix = "ps" if factor.element == "float" else "pd"
+        text = f'"vfmadd231{suffix} $3{{1to{lanes}}}, $2, $0", "=v,0,v,*m"'
+        for value, total in zip(across, totals, strict=True):
+            kind, addend = value.type, total.get()
+            total.set(
+                self.define(
+                    kind,
+                    f"call {kind} asm {text}({kind} {addend.text}, {kind} {value.text}, "
+                    f"ptr elementtype({factor.element}) {factor.text})",
+                )
+            )
 
     def fma(self, left: Value, right: Value, addend: Value) -> Value:
         """Left * right + addend with one rounding."""

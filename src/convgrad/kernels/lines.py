@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.tile import Run
     from convgrad.kernels.window import Table
 
 
@@ -131,11 +132,25 @@ class Lines:
         some = high > low
         return low * some, high * some
 
-    def stretches(self, count: int) -> tuple[tuple[int, int], ...]:
-        """The ranges of blocks of so many positions, but for the whole and the empty one."""
+    def runs(self, count: int, taps: int) -> tuple[Table, Table, NDArray[np.bool_]]:
+        """Per block of so many positions and run of so many taps, the first positions and the last.
+
+        Returns: both as blocks x runs x taps, and which runs have a term: blocks x runs. Taps that
+            do not exist are had by no position.
+        """
         low, high = self.blocks(count)
-        found = set(zip(low.ravel().tolist(), high.ravel().tolist(), strict=True))
-        return tuple(sorted(found - {(0, count), (0, 0)}))
+        more = -low.shape[1] % taps
+        low, high = (
+            np.pad(bound, ((0, 0), (0, more))).reshape(len(bound), -1, taps)
+            for bound in (low, high)
+        )
+        return low, high, (high > low).any(axis=2)
+
+    def stretches(self, count: int, taps: int = 1) -> tuple[Run, ...]:
+        """The kinds of runs with a term, of blocks of so many positions."""
+        low, high, some = self.runs(count, taps)
+        found = np.unique(np.stack([low[some], high[some]], axis=-1), axis=0).tolist()
+        return tuple(tuple((first, last) for first, last in run) for run in found)
 
 
 @lru_cache(maxsize=16)

@@ -28,6 +28,7 @@ def _binding() -> Any:
     binding = importlib.import_module("llvmlite.binding")
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
+    binding.initialize_native_asmparser()  # of instructions that the kernels write themselves
     return binding
 
 

@@ -99,14 +99,12 @@ def emit_tile(module: Module, number: Number, tile: Tile, used: int) -> Code:
             to.prefetch(row * stride + lane, near=True, write=True)
     with code.loop(0, code.integer("depth")) as k:
         panel = code.pointer("panel").at(code.pointer("places").load(k))
-        factor = code.pointer("factor").at(code.pointer("factors").load(k))
+        factor = code.pointer("factor").at(code.pointer("factors").load(k)).settled()
         code.pointer("next").prefetch(code.pointer("asks").load(k))
         across = [panel.vector(lanes, vector * lanes) for vector in range(used)]
         for row in range(tile.rows):
-            down = code.splat(factor.load(row), lanes)
-            for vector in range(used):
-                total = sums[row, vector]
-                total.set(code.fma(down, across[vector], total.get()))
+            totals = [sums[row, vector] for vector in range(used)]
+            code.add_products(factor.at(row), across, totals, nth=row)
     for row, vector in cells:
         to.store(sums[row, vector].get(), row * stride + vector * lanes)
     return code

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.lines import Lines
     from convgrad.kernels.target import Target
+    from convgrad.kernels.tile import Run
     from convgrad.kernels.window import Table
 
 ROWWISE = Fields(
@@ -71,7 +72,7 @@ ROWWISE = Fields(
         "list_first",  # per class and block: its list of terms
         "term_from",
         "term_factor",
-        "term_stretch",  # 0 for all positions, else which of the tile's stretches
+        "term_stretch",  # which of the tile's stretches
         "window_group",
         "window_channel",
         "out_group",
@@ -80,8 +81,14 @@ ROWWISE = Fields(
         "slots",  # 1 where tiles are kept between blocks of channels
     )
 )
-MOST_STRETCHES = 8
+MOST_STRETCHES = 9
 """More would make the code long; layers that need them are left to `packed`."""
+LONGEST, MOST_TERMS = 5, 12
+"""Taps in a run, and in the code of all kinds of runs.
+
+What a run does beside its multiply-adds, it does once for all its taps: finding the window and the
+factor, and asking for what comes. Where a core has another thread to serve, that is time.
+"""
 BYTE = 0.03
 """Cycles for a byte that a task reads anew, or that goes through memory."""
 WAYS, LINE = 16, 64
@@ -203,12 +210,14 @@ def _emit_alone(
             ahead.prefetch(span)
         if tile.lines * tile.rows * tile.vectors > FEW:
             _emit_ask_near(tile, [pointer.at(code.integer("plane") * SOON) for pointer in window])
-        _emit_all(code, tile, sums, window, panel.at(c * code.integer("step")))
+        panel_of = panel.at(c * code.integer("step"))
+        settled = [pointer.settled() for pointer in window]
+        _emit_run(code, tile, sums, settled, panel_of, ((0, tile.rows),))
 
 
 def _emit_ask_near(tile: Tile, soon: list[Pointer]) -> None:
     """Ask for what is read some channels on."""
-    span = (tile.rows - 1) * tile.steps[1]
+    span = (tile.rows - 1) * tile.steps[1] + (tile.run[0] - 1) * tile.run[1]
     for pointer in soon:
         pointer.prefetch(0, near=True)
         if span * tile.element.bytes > LINE // 2:  # else mostly in one line
@@ -223,34 +232,42 @@ def _emit_term(
     panel: Pointer,
     stretch: Value,
 ) -> None:
-    """One term for the positions that have it."""
-    if not tile.stretches:
-        _emit_all(code, tile, sums, window, panel)
+    """A run of terms, each for the positions that have it."""
+    window = [pointer.settled() for pointer in window]
+    kinds = _kinds(tile)
+    if len(kinds) == 1:
+        _emit_run(code, tile, sums, window, panel, kinds[0])
         return
-    with code.when(stretch.equals(0)):
-        _emit_all(code, tile, sums, window, panel)
-    with code.unless(stretch.equals(0)):
-        for which, positions in enumerate(tile.stretches, 1):
-            with code.when(stretch.equals(which)):
-                _emit_all(code, tile, sums, window, panel, positions)
+    for which, kind in enumerate(kinds):
+        with code.when(stretch.equals(which)):
+            _emit_run(code, tile, sums, window, panel, kind)
 
 
-def _emit_all(
+def _kinds(tile: Tile) -> tuple[Run, ...]:
+    """The kinds of runs that there are; a sum without any term has code all the same."""
+    return tile.stretches or (((0, tile.rows),) * tile.run[0],)
+
+
+def _emit_run(
     code: Code,
     tile: Tile,
     sums: dict[tuple[int, int, int], Variable],
     window: list[Pointer],
     panel: Pointer,
-    positions: tuple[int, int] | None = None,
+    run: Run,
 ) -> None:
-    """sums[l][p][v] += window[l][p] * panel[v] for a stretch of the positions, or all."""
-    across = [panel.vector(tile.lanes, v * tile.lanes) for v in range(tile.vectors)]
-    for line, pointer in enumerate(window):
-        for p in range(*(positions or (0, tile.rows))):
-            down = code.splat(pointer.load(p * tile.steps[1]), tile.lanes)
-            for v, value in enumerate(across):
-                total = sums[line, p, v]
-                total.set(code.fma(down, value, total.get()))
+    """sums[l][p][v] += window[l][p] * panel[v] for each tap of a run and the positions it has."""
+    _, apart, panels = tile.run
+    for tap, positions in enumerate(run):
+        across = [
+            panel.vector(tile.lanes, tap * panels * tile.width + v * tile.lanes)
+            for v in range(tile.vectors if positions[1] else 0)
+        ]
+        for line, pointer in enumerate(window):
+            for p in range(*positions):
+                totals = [sums[line, p, v] for v in range(tile.vectors)]
+                number = pointer.at(tap * apart + p * tile.steps[1])
+                code.add_products(number, across, totals, nth=p)
 
 
 def emit_write(module: Module, number: Number, tile: Tile) -> Code:
@@ -507,44 +524,56 @@ def rowwise_tiles(contraction: Contraction, number: str, target: Target) -> tupl
     for vectors in range(1, min(-(-c.rows[0].extent // lanes), 4) + 1):
         room = (target.registers - 1 - vectors) // vectors
         rows = blocks(lines.length, room)
-        stretches = lines.stretches(rows)
-        if len(stretches) <= MOST_STRETCHES:
-            several = min(room // rows, 4, count)
-            tiles.append(
-                Tile(
-                    number,
-                    lanes,
-                    rows,
-                    vectors,
-                    several,
-                    steps=(1, lines.axes[-1].step),
-                    stretches=stretches,
-                    alone=_is_alone(lines, rows),
-                )
-            )
+        several = min(room // rows, 4, count)
+        for run in _runs(c, lines):
+            stretches = lines.stretches(rows, run[0])
+            if len(stretches) * run[0] <= (MOST_TERMS if run[0] > 1 else MOST_STRETCHES):
+                tiles.append(
+                    Tile(
+                        number, lanes, rows, vectors, several,
+                        steps=(1, lines.axes[-1].step),
+                        run=run, stretches=stretches, alone=_is_alone(lines, rows),
+                    )
+                )  # fmt: skip
     return tuple(tiles)
+
+
+def _runs(c: Contraction, lines: Lines) -> list[tuple[int, int, int]]:
+    """All taps along a line in one run, where that is not too long, and one by one."""
+    axis, single = lines.axes[-1], (1, 0, 0)
+    if not 1 < axis.taps <= LONGEST:
+        return [single]
+    apart = axis.tap * lines.window[-1]
+    panels = int(_tap_offsets(c)[:2] @ (-1, 1))
+    return [(axis.taps, apart, panels), single]
 
 
 def _is_alone(lines: Lines, rows: int) -> bool:
     """Whether a channel has one term, which all positions of a tile have or none."""
-    return prod(axis.taps for axis in lines.axes) == 1 and not lines.stretches(rows)
+    return prod(axis.taps for axis in lines.axes) == 1 and all(
+        stretch == ((0, rows),) for stretch in lines.stretches(rows)
+    )
 
 
 def _lists(c: Contraction, lines: Lines, tile: Tile) -> tuple[Table, Table, Table, Table]:
-    """Per class and block: the first term; per term: window, factor and stretch."""
+    """Per class and block: the first run; per run: window, factor and stretch."""
     taps = lines.axes[-1].taps
     reads = zip(lines.axes, lines.window[1:], strict=True)
     window = outer_sum(*(np.arange(axis.taps) * (axis.tap * step) for axis, step in reads))
     factor = c.factor.origin + _tap_offsets(c)
-    low, high = lines.blocks(tile.rows)
-    which = np.zeros((tile.rows + 1, tile.rows + 1), np.int64)
-    for at, (first, last) in enumerate(tile.stretches, 1):
-        which[first, last] = at
-    some = [np.flatnonzero(block) for block in high > low]
-    kinds = [which[low[n, tap], high[n, tap]] for n, tap in enumerate(some)]
+    run = tile.run[0]
+    low, high, some = lines.runs(tile.rows, run)
+    which = {kind: at for at, kind in enumerate(tile.stretches)}
+    chunks = [np.flatnonzero(block) for block in some]
+    kinds = [
+        np.array(
+            [which[tuple(zip(low[n, at], high[n, at], strict=True))] for at in chunk], np.int64
+        )
+        for n, chunk in enumerate(chunks)
+    ]
     outer = [np.flatnonzero(mask) * taps for mask in lines.classes[0]]
-    found = [outer_sum(mask, block) for mask in outer for block in some]
-    stretch = [np.tile(block, mask.size) for mask in outer for block in kinds]
+    found = [outer_sum(mask, chunk * run) for mask in outer for chunk in chunks]
+    stretch = [np.tile(kind, mask.size) for mask in outer for kind in kinds]
     first = np.cumsum([0, *(one.size for one in found)])
     # A sum without any term has a list all the same.
     every, stretches = (np.concatenate([*parts, [0]]) for parts in (found, stretch))
@@ -661,9 +690,9 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     if not _is_rowwise(c, tile.lanes):
         return None
     lines = lines_of(c)
-    if tile.rows > lines.length or len(tile.stretches) > MOST_STRETCHES:
+    if tile.rows > lines.length or tile.run not in _runs(c, lines):
         return None
-    if not set(lines.stretches(tile.rows)) <= set(tile.stretches):
+    if not set(lines.stretches(tile.rows, tile.run[0])) <= set(tile.stretches):
         return None
     if tile.alone and not _is_alone(lines, tile.rows):
         return None

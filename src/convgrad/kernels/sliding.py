@@ -109,12 +109,10 @@ def emit_slide(module: Module, number: Number, tile: Tile) -> Code:
     with code.loop(0, code.integer("depth")) as k:
         offset = code.pointer("offsets").load(k)
         across = [at[slot].vector(lanes, offset) for slot in slots]
-        factor = code.pointer("factor").at(k * tile.rows)
+        factor = code.pointer("factor").at(k * tile.rows).settled()
         for row in rows:
-            down = code.splat(factor.load(row), lanes)
-            for slot in slots:
-                total = sums[row, slot]
-                total.set(code.fma(down, across[slot], total.get()))
+            totals = [sums[row, slot] for slot in slots]
+            code.add_products(factor.at(row), across, totals, nth=row)
     spill = code.array(number.name, lanes)
     for slot in slots:
         with code.when(live > slot):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from convgrad.kernels.emit import NUMBERS, Number
 
 if TYPE_CHECKING:
     from convgrad.kernels.target import Target
+
+Run: TypeAlias = tuple[tuple[int, int], ...]
+"""Per tap of a run, the positions that have it: first and last + 1, or (0, 0)."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,10 @@ class Tile:
         reads: where the taps of the last two axes read, from the lowest on. Code that shares
             loads between lines must know which taps of which lines coincide.
         steps: positions from one output to the next on these axes.
-        stretches: the positions of the tile, first and last + 1, that a tap reads inside the
-            array, where it does not read them all. Code that leaves absent terms out must know.
+        run: taps along a line that are added one after the other, and how far apart these lie in
+            the window and in the factor.
+        stretches: per kind of run and per tap of it, the positions of the tile, first and last + 1,
+            that have it. Code that leaves absent terms out must know.
         alone: whether a channel has one term, or none: then nothing runs through its terms.
         phases: of the last two axes, per phase of the output's positions, where the taps read;
             for tiles that compute all phases of a strided gradient.
@@ -39,7 +44,8 @@ class Tile:
     lines: int = 1
     reads: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     steps: tuple[int, int] = (1, 1)
-    stretches: tuple[tuple[int, int], ...] = ()
+    run: tuple[int, int, int] = (1, 0, 0)
+    stretches: tuple[Run, ...] = ()
     alone: bool = False
     phases: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = ((), ())
     sizes: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
