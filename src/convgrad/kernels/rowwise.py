@@ -219,8 +219,9 @@ def _emit_ask_near(tile: Tile, soon: list[Pointer]) -> None:
     """Ask for what is read some channels on."""
     span = (tile.rows - 1) * tile.steps[1] + (tile.run[0] - 1) * tile.run[1]
     for pointer in soon:
-        pointer.prefetch(0, near=True)
-        if span * tile.element.bytes > LINE // 2:  # else mostly in one line
+        for offset in range(0, span, LINE // tile.element.bytes):
+            pointer.prefetch(offset, near=True)
+        if span * tile.element.bytes % LINE > LINE // 2:  # else mostly in the line before
             pointer.prefetch(span, near=True)
 
 
@@ -470,9 +471,13 @@ def _emit_lines(
         ]
         is_last = (channel + channels).equals(record["channels"])
         # The lines that are written to: asked for, so that nothing waits for them.
+        span = record["out_step"] * (tile.rows - 1)
         with code.when(is_last), code.loop(0, rows) as r:
             for line in lines:
-                line.prefetch(r * record["out_row"], near=True, write=True)
+                begin = line.at(r * record["out_row"])
+                begin.prefetch(span, near=True, write=True)
+                with code.loop(0, span, LINE // tile.element.bytes) as offset:
+                    begin.prefetch(offset, near=True, write=True)
         code.run(
             add,
             channels,
