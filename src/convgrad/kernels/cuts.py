@@ -144,7 +144,7 @@ def _cost(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int, int], pan
 
 def _each(tile: Tile) -> float:
     """A multiply-add of a vector: more where loads are many beside them."""
-    loads = 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
+    loads = 0.4 * tile.loads / (tile.rows * tile.vectors)
     return max(1.0, loads + 0.85)
 
 

@@ -38,6 +38,19 @@ class Number:
         return f"<{lanes} x {self.name}>"
 
 
+def is_loaded(vector_bytes: int, vectors: int, nth: int) -> bool:
+    """Whether the nth factor of a row of so many vectors is loaded before it is multiplied.
+
+    Processors with vectors of 64 bytes repeat a number from memory within the multiply-add. LLVM
+    would load it once for all vectors: one more instruction to issue, but fewer loads. With two
+    vectors every second factor is loaded, which is fastest both where loads are what there is too
+    little of and where another thread of the core takes its share of what is issued. Measured for
+    14 x 2 vectors: 178 and 141 GFLOP/s; all loaded 178 and 122, none 178 and 141 but 161 and 126
+    with some other loads beside them.
+    """
+    return vector_bytes < 64 or vectors > 2 or (vectors == 2 and nth % 2 == 1)
+
+
 NUMBERS = {"float32": Number("float"), "float64": Number("double")}
 
 
@@ -446,18 +459,10 @@ class Code:
     def add_products(
         self, factor: Pointer, across: Sequence[Value], totals: Sequence[Variable], nth: int = 0
     ) -> None:
-        """totals[v] += factor[0] * across[v], for a factor at a fixed distance from a pointer.
-
-        A processor with vectors of 64 bytes repeats a number from memory within the multiply-add.
-        LLVM would load it once for all v: one more instruction to issue, but fewer loads. Every
-        second factor (`nth`) is loaded so, which is fastest both where loads are what there is too
-        little of and where another thread of the core takes its share of what is issued. Measured
-        for 14 x 2 vectors: 178 and 141 GFLOP/s, all loaded once 178 and 122, none 178 and 141 but
-        161 and 126 with some other loads beside them.
-        """
+        """totals[v] += factor[0] * across[v], for a factor at a fixed distance from a pointer."""
         lanes = int(across[0].type[1:].split(" ")[0])
         size = 4 if factor.element == "float" else 8
-        if lanes * size < 64 or len(across) > 2 or (len(across) == 2 and nth % 2):
+        if is_loaded(lanes * size, len(across), nth):
             down = self.splat(factor.load(), lanes)
             for value, total in zip(across, totals, strict=True):
                 total.set(self.fma(down, value, total.get()))

@@ -144,7 +144,8 @@ class Lines:
             np.pad(bound, ((0, 0), (0, more))).reshape(len(bound), -1, taps)
             for bound in (low, high)
         )
-        return low, high, (high > low).any(axis=2)
+        some: NDArray[np.bool_] = np.any(high > low, axis=2)
+        return low, high, some
 
     def stretches(self, count: int, taps: int = 1) -> tuple[Run, ...]:
         """The kinds of runs with a term, of blocks of so many positions."""

@@ -225,7 +225,7 @@ def _flag(code: Code, condition: Value) -> Value:
 def packed_tiles(contraction: Contraction, number: str, target: Target) -> tuple[Tile, ...]:
     """Tiles of 4 to 14 rows that waste few of the sum's rows."""
     rows = prod(index.extent for index in contraction.rows)
-    choice = (8, 6, 12, 10, 5, 4) if target.registers >= 32 else (6, 4, 5)
+    choice = (8, 6, 14, 12, 10, 5, 4) if target.registers >= 32 else (6, 4, 5)
     fitting = [count for count in choice if count <= max(rows, min(choice))]
     return tuple(widest(count, number, target, 6) for count in fitting)
 

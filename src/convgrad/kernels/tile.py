@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from convgrad.kernels.emit import NUMBERS, Number
+from convgrad.kernels.emit import NUMBERS, Number, is_loaded
 
 if TYPE_CHECKING:
     from convgrad.kernels.target import Target
@@ -58,6 +58,13 @@ class Tile:
     def width(self) -> int:
         """Lanes of the tile."""
         return self.lanes * self.vectors
+
+    @property
+    def loads(self) -> int:
+        """Loads that are instructions of their own, for one term."""
+        size = self.lanes * self.element.bytes
+        down = [is_loaded(size, self.vectors, nth) for nth in range(self.rows)]
+        return self.vectors + self.lines * sum(down)
 
     @property
     def element(self) -> Number:
