@@ -367,11 +367,11 @@ def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
             to.at(c * tile.width).store(value, v)
     row = record["factor_row"]
     with code.when(how.equals(1)):
-        code.run(turn, to, source, row, rows, channels * taps)
+        code.run(turn, to, source, row, rows, channels * taps, tile.width)
     with code.when(how.equals(2)), code.loop(0, channels) as c:
         ask(c)
         ends = to.at(c * taps * tile.width), source.at(c * record["factor_channel"])
-        code.run(turn, *ends, row, rows, taps)
+        code.run(turn, *ends, row, rows, taps, tile.width)
     given, bias = argument(code, arguments, BIAS, number.name), code.pointer("bias")
     present = code.define("i1", f"icmp ne i64 {arguments.load(BIAS).text}, 0")
     with code.loop(0, tile.width, tile.lanes) as v:

@@ -32,6 +32,7 @@ class Tile:
         stretches: per kind of run and per tap of it, the positions of the tile, first and last + 1,
             that have it. Code that leaves absent terms out must know.
         alone: whether a channel has one term, or none: then nothing runs through its terms.
+        turned: whether a tile's rows are made neighbours in memory first.
         phases: of the last two axes, per phase of the output's positions, where the taps read;
             for tiles that compute all phases of a strided gradient.
         sizes: of the image and of the output, where code is written for one size of image.
@@ -47,6 +48,7 @@ class Tile:
     run: tuple[int, int, int] = (1, 0, 0)
     stretches: tuple[Run, ...] = ()
     alone: bool = False
+    turned: bool = False
     phases: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = ((), ())
     sizes: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
 

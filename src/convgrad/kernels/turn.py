@@ -95,9 +95,10 @@ def emit_fold(code: Code, vectors: list[Value]) -> Value:
 
 
 def emit_turn(module: Module, number: Number, tile: Tile, *, checked: bool) -> Code:
-    """turn(to, from, row, rows, count, flag): to[j][r] = from[r*row + j], j < count, r < width.
+    """turn(to, from, row, rows, count, width, flag): to[j][r] = from[r*row + j], r < width.
 
-    Rows from `rows` on are zero. A number that is not finite raises the flag, where it is checked.
+    For j < count; the width is whole vectors, and rows from `rows` on are zero. A number that is
+    not finite raises the flag, where it is checked.
     Up to three columns behind `count` may be written.
     """
     code = module.function(
@@ -107,16 +108,18 @@ def emit_turn(module: Module, number: Number, tile: Tile, *, checked: bool) -> C
         (INTEGER, "row"),
         (INTEGER, "rows"),
         (INTEGER, "count"),
+        (INTEGER, "width"),
         *([(TABLE, "flag")] if checked else []),
     )
     lanes, kind, side = tile.lanes, number.vector(tile.lanes), columns(tile.lanes)
     count, row = code.integer("count"), code.integer("row")
     zero, square = code.zero(kind), code.array(number.name, lanes * lanes)
     checks = [code.variable(kind, zero) for _ in range(side if checked else 0)]
-    with code.loop(0, count, lanes) as j, code.loop(0, tile.vectors) as v:
+    width = code.integer("width")
+    with code.loop(0, count, lanes) as j, code.loop(0, width, lanes) as v:
         left = count - j
-        begin = code.pointer("from").at(v * lanes * row + j)
-        live = (code.integer("rows") - v * lanes).maximum(0).minimum(lanes)
+        begin = code.pointer("from").at(v * row + j)
+        live = (code.integer("rows") - v).maximum(0).minimum(lanes)
         whole = (left >= lanes) & live.equals(lanes)
         with code.unless(whole):
             mask = code.lanes_between(0, left, lanes)
@@ -126,11 +129,11 @@ def emit_turn(module: Module, number: Number, tile: Tile, *, checked: bool) -> C
                 square.store(zero, r * lanes)
         source = code.choose(whole, begin, square)
         step = code.select(whole, row, code.lift(lanes))
-        to = code.pointer("to").at(j * tile.width + v * lanes)
+        to = code.pointer("to").at(j * width + v)
         with code.loop(0, left.minimum(lanes), side) as k:
             turned = emit_columns(code, number, source.at(k), step, lanes, lanes)
             for i, value in enumerate(turned):
-                to.store(value, (k + i) * tile.width)
+                to.store(value, (k + i) * width)
             for check, value in zip(checks, turned, strict=False):
                 check.set(code.fma(value, zero, check.get()))
     for check in checks:

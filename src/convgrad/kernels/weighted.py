@@ -15,14 +15,14 @@ The window is read one number at a time, so stride, dilation and line ends cost 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convgrad.kernels.cells import CELL_FIELDS, present_cells, present_share, staged_cells
-from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value
+from convgrad.kernels.emit import INTEGER, Code, Module, Number, Pointer, Value, is_loaded
 from convgrad.kernels.factor import TABLE, emit_task
 from convgrad.kernels.parts import PART_FIELDS, Parts, cut_parts, emit_add, emit_part
 from convgrad.kernels.piece import (
@@ -40,7 +40,7 @@ from convgrad.kernels.record import FACTOR, FLAG, Fields, Record, argument
 from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
 from convgrad.kernels.tile import Tile
 from convgrad.kernels.turn import emit_turn
-from convgrad.kernels.window import Stage, outer_sum, window_axes
+from convgrad.kernels.window import Stage, is_dense, outer_sum, window_axes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,6 +72,10 @@ WEIGHTED = Fields(
         "out_row",
         "out_channel",
         "out_offsets",  # per channel of a block and tap
+        "turned_block",  # elements of a block of channels that are neighbours, and of an image
+        "turned_image",
+        "turned_places",  # of an image, and elements from one to the next
+        "turned_side",
         "scratch_factor",
         "scratch_tiles",
         "checked",
@@ -107,7 +111,10 @@ def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
         for row in rows
         for v in vectors
     }
-    at = [code.pointer("window").at(code.pointer("offsets").load(row)) for row in rows]
+    if tile.turned:
+        at = [code.pointer("window").at(code.pointer("offsets").load())]
+    else:
+        at = [code.pointer("window").at(code.pointer("offsets").load(row)) for row in rows]
     step = code.integer("step")
     with code.loop(code.integer("from"), code.integer("until")) as run:
         first = code.pointer("first").load(run)
@@ -116,11 +123,16 @@ def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
         begin = code.pointer("factor").at(first * tile.width)
         with code.loop(0, length) as j:
             panel, here = begin.at(j * tile.width), place + j * step
+            numbers = at[0].at(here).settled() if tile.turned else at[0]
             across = [panel.vector(lanes, v * lanes) for v in vectors]
             for row in rows:
+                totals = [sums[row, v] for v in vectors]
+                if tile.turned:
+                    code.add_products(numbers.at(row), across, totals, nth=row)
+                    continue
                 down = code.splat(at[row].load(here), lanes)
-                for v in vectors:
-                    sums[row, v].set(code.fma(down, across[v], sums[row, v].get()))
+                for value, total in zip(across, totals, strict=True):
+                    total.set(code.fma(down, value, total.get()))
     for (row, v), total in sums.items():
         to.store(total.get(), row * tile.width + v * lanes)
     return code
@@ -129,7 +141,7 @@ def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
 def weighted_text(tile: Tile) -> str:
     """The nest of this file's title."""
     module, number = Module(), tile.element
-    stage = emit_stage(module, number, tile.lanes, WEIGHTED)
+    stage = None if tile.turned else emit_stage(module, number, tile.lanes, WEIGHTED)
     turn = emit_turn(module, number, tile, checked=True)
     weigh = emit_weigh(module, number, tile)
     code = emit_task(module, "weighted", number)
@@ -161,9 +173,13 @@ def weighted_text(tile: Tile) -> str:
         window = emit_window(code, record, arguments, number.name, (piece.image, group)).at(
             channel * record["window_channel"]
         )
-        with code.unless(in_place):
-            code.run(stage, scratch, window, record.base, piece.images, channels, piece.begin)
-        source = code.choose(in_place, window.at(piece.begin * record["window_piece"]), scratch)
+        if stage is None:
+            _emit_neighbours(code, record, tile, turn, (window, scratch), (channels, piece.images))
+            source = scratch
+        else:
+            with code.unless(in_place):
+                code.run(stage, scratch, window, record.base, piece.images, channels, piece.begin)
+            source = code.choose(in_place, window.at(piece.begin * record["window_piece"]), scratch)
         factor = argument(code, arguments, FACTOR, number.name).at(
             piece.image * record["factor_image"]
             + group * record["factor_group"]
@@ -193,15 +209,7 @@ def weighted_text(tile: Tile) -> str:
         + first_row * record["out_row"]
         + channel * record["out_channel"]
     )
-    with code.loop(0, row_panels) as panel:
-        live = (rows - panel * tile.width).minimum(tile.width)
-        begin = tiles.at(panel * cell_panels * size)
-        with code.loop(0, live) as lane:
-            target = output.at((panel * tile.width + lane) * record["out_row"])
-            with code.loop(0, cells) as cell:
-                slot = record.table("slots").load(cell)
-                value = begin.load(slot * tile.width + lane)
-                target.store(value, record.table("out_offsets").load(cell))
+    _emit_results(code, record, tile, (tiles, output), (row_panels, rows, cells))
     emit_add(module, tile, WEIGHTED)
     return str(module)
 
@@ -227,7 +235,53 @@ def _emit_turn_panel(
             record["factor_row"],
             count - panel * tile.width,
             stretch,
+            tile.width,
             flag,
+        )
+
+
+def _emit_results(
+    code: Code,
+    record: Record,
+    tile: Tile,
+    arrays: tuple[Pointer, Pointer],
+    counts: tuple[Value, Value, Value],
+) -> None:
+    """The tiles, transposed to where the output wants them."""
+    (tiles, output), (row_panels, rows, cells) = arrays, counts
+    with code.loop(0, row_panels) as panel:
+        live = (rows - panel * tile.width).minimum(tile.width)
+        begin = tiles.at(panel * record["cell_panels"] * (tile.rows * tile.width))
+        with code.loop(0, live) as lane:
+            target = output.at((panel * tile.width + lane) * record["out_row"])
+            with code.loop(0, cells) as cell:
+                slot = record.table("slots").load(cell)
+                value = begin.load(slot * tile.width + lane)
+                target.store(value, record.table("out_offsets").load(cell))
+
+
+def _emit_neighbours(
+    code: Code,
+    record: Record,
+    tile: Tile,
+    turn: Code,
+    arrays: tuple[Pointer, Pointer],
+    counts: tuple[Value, Value],
+) -> None:
+    """The window of a piece with channels side by side, a tile's rows of them at a time."""
+    (window, to), (channels, images) = arrays, counts
+    ignored = code.array(INTEGER, 1)
+    with code.loop(0, channels, tile.rows) as first, code.loop(0, images) as image:
+        block = to.at(first // tile.rows * record["turned_block"])
+        code.run(
+            turn,
+            block.at(image * record["turned_image"]),
+            window.at(first * record["window_channel"] + image * record["window_image"]),
+            record["window_channel"],
+            (channels - first).minimum(tile.rows),
+            record["turned_places"],
+            record["turned_side"],
+            ignored,
         )
 
 
@@ -244,11 +298,15 @@ def weighted_tiles(contraction: Contraction, number: str, target: Target) -> tup
         choice, vectors = ((12, 14, 9, 8, 4) if wide else (6, 4)), 2
     # Channels fill the rows of a tile evenly where a panel has one tap.
     even = blocks(contraction.window.shape[2], max(choice))
-    return tuple(
+    found = [
         Tile(number, lanes, count, vectors)
         for count in dict.fromkeys((*choice, even))
         if count <= max(cells, min(choice))
-    )
+    ]
+    # Where numbers are repeated from memory, they had better be neighbours.
+    if vectors == 2 and not is_loaded(target.vector_bytes, vectors, 0):
+        found += [replace(tile, turned=True) for tile in found if tile.rows in {12, 14, even}]
+    return tuple(found)
 
 
 MOST_IN_PLACE = 4096
@@ -282,15 +340,19 @@ def _cuts(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ..
             held = row_panels * tile.width * (block * taps + tile.rows) * size
             if held > target.l2 // 2 and (row_panels > 1 or block > 1):
                 continue
-            room = target.l2 * 3 // 8 // (size * (block * spread + tile.width))
+            wide = -(-block // tile.rows) * -(-tile.rows // tile.lanes) * tile.lanes
+            width = (wide if tile.turned else block * spread) + tile.width
+            room = target.l2 * 3 // 8 // (size * width)
             tasks = groups * -(-panels // row_panels) * -(-channels // block)
             # A piece at least for every processor.
             room = min(room, 2048, -(-total * tasks // WORKERS))
-            for present in (False, True):
+            for present in (True,) if tile.turned else (False, True):
                 whole = prod(a.positions for a in axes) if present else 0
                 pieces = cut(images, axes, max(room, whole, 64))
                 # Lists are of whole images, and of the channels of a block, none too few.
                 if present and (channels % block or whole > MOST_IN_PLACE):
+                    continue
+                if tile.turned and not is_dense(c.window):
                     continue
                 stage = Stage(
                     axes,
@@ -301,6 +363,7 @@ def _cuts(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ..
                     tile.lanes,
                     c.window,
                     in_place or present,
+                    tile.rows if tile.turned else 0,
                 )
                 cycles = _cycles(c, tile, (stage, pieces, row_panels), tasks, present=present)
                 parts = cut_parts(c, pieces.number, tasks, cycles)
@@ -324,7 +387,9 @@ def _cycles(
     if present:
         total *= present_share(stage)
         cells = -(-stage.channels // tile.rows) * tile.rows * stage.taps.size
-    adds = 1.0 + 0.4 * (tile.rows + tile.vectors) / (tile.rows * tile.vectors)
+    # Where rows lie apart, each has an address of its own, more than there are registers.
+    loads = tile.loads if tile.turned else tile.vectors + 1.5 * tile.rows
+    adds = 1.0 + 0.4 * loads / (tile.rows * tile.vectors)
     each = cells * 0.65 * max(adds - 0.15, 1.0) + 5.0
     cycles = tasks * row_panels * tile.vectors * total * each
     cycles += tasks * row_panels * tile.vectors * pieces.number * cells * 2.0
@@ -349,7 +414,7 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
     row_blocks = -(-rows // (tile.width * row_panels))
     channel_blocks = -(-channels // channel_block)
     cells = (present_cells if best.present else staged_cells)(stage, tile.rows)
-    offsets = outer_sum(np.arange(channel_block, dtype=np.int64) * stage.strides[1], stage.taps)
+    offsets = outer_sum(stage.channel_offsets, stage.taps)
     cell_panels = cells.lists.size
     scratch_factor = -(-stage.elements // 16) * 16
     scratch_tiles = scratch_factor + (pieces.positions + tile.lanes) * tile.width
@@ -377,6 +442,10 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
         "out_row": c.output.step(c.rows[0].name),
         "out_channel": c.output.step(c.channel),
         "out_offsets": out_offsets(c, channel_block),
+        "turned_block": stage.images * stage.strides[0],
+        "turned_image": stage.strides[0],
+        "turned_places": prod(c.window.shape[3:]),
+        "turned_side": stage.side,
         "scratch_factor": scratch_factor,
         "scratch_tiles": scratch_tiles,
         "checked": int(not best.present and not all(axis.is_inside for axis in axes)),

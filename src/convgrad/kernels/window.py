@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     Table = NDArray[np.int64]
 
 
+TURN = 10.0
+"""Cycles for a vector of channels that are made neighbours."""
+
+
 @dataclass(frozen=True)
 class WindowAxis:
     """One spatial axis of the window.
@@ -128,6 +132,8 @@ class Stage:
         lanes: staged lines are padded to a multiple of this.
         window: the array that is staged.
         in_place: read the array itself; legal where all steps are 1 and nothing is outside.
+        turned: how many channels are made neighbours, side by side at every place of the array;
+            0 for none.
     """
 
     axes: tuple[WindowAxis, ...]
@@ -138,6 +144,7 @@ class Stage:
     lanes: int
     window: Operand
     in_place: bool
+    turned: int = 0
 
     @cached_property
     def positions(self) -> tuple[int, ...]:
@@ -156,17 +163,38 @@ class Stage:
     @cached_property
     def strides(self) -> tuple[int, ...]:
         """Elements from one position to the next: image, channel, then the axes."""
+        strides = self.window.strides
+        if self.turned:
+            side, plane = self.side, self.side * prod(self.window.shape[3:])
+            return (plane, 1, *(stride * side for stride in strides[3:]))
         if self.in_place:
-            strides = self.window.strides
             return (strides[0], strides[2], *strides[3:])
         sizes = [n * len(axis.phases) for n, axis in zip(self.counts, self.axes, strict=True)]
         inner = tuple(prod(sizes[axis + 1 :]) for axis in range(len(sizes)))
         plane = prod(sizes)
         return (plane * self.channels, plane, *inner)
 
+    @property
+    def side(self) -> int:
+        """Elements from one place to the next where channels are neighbours: whole vectors."""
+        return -(-self.turned // self.lanes) * self.lanes
+
+    @cached_property
+    def channel_offsets(self) -> Table:
+        """Where each channel lies; of those made neighbours, one block after the other."""
+        channel = np.arange(self.channels, dtype=np.int64)
+        if not self.turned:
+            return channel * self.strides[1]
+        block = self.images * self.strides[0]
+        return channel // self.turned * block + channel % self.turned
+
     @cached_property
     def elements(self) -> int:
         """Room for a piece, with a vector's width to spare."""
+        if self.turned:
+            # A few places behind the last are written too.
+            blocks = -(-self.channels // self.turned)
+            return blocks * self.images * self.strides[0] + 4 * self.side
         return 0 if self.in_place else self.strides[0] * self.images + self.lanes
 
     @cached_property
@@ -190,6 +218,8 @@ class Stage:
     @cached_property
     def cycles(self) -> float:
         """What staging a piece costs: measured, dearer by far where a step must be undone."""
+        if self.turned:
+            return TURN * self.elements / self.lanes
         if self.in_place:
             return 0.0
         lines = (
@@ -227,6 +257,12 @@ class Stage:
                 legal = np.logical_and.outer(legal, (at >= 0) & (at < axis.size)).ravel()
                 split = np.repeat(split, at.size)
         return outer_sum(*offsets), np.where(legal, split, -(1 << 40))
+
+
+def is_dense(window: Operand) -> bool:
+    """Whether the elements of a channel lie one after the other."""
+    sizes = window.shape[3:]
+    return window.strides[3:] == tuple(prod(sizes[n + 1 :]) for n in range(len(sizes)))
 
 
 def outer_sum(*parts: Table) -> Table:
