@@ -29,7 +29,7 @@ class Cells:
         cell: per slot of the panels its cell, channel * taps + tap; those of a block without
             cells repeat one.
         slot: per cell its slot.
-        lists: per panel which list of runs it has.
+        lists: per panel which list of runs it has, in the first strip.
         first: per list its first run, and the number of runs.
         begin: per run its first position.
         place: and where that lies in the window, for a tap that reads at 0.
@@ -89,8 +89,14 @@ def staged_cells(stage: Stage, rows: int) -> Cells:
     )
 
 
-def present_cells(stage: Stage, rows: int) -> Cells:
-    """For each so many channels a panel for each tap, and a list for each tap."""
+def present_cells(stage: Stage, rows: int, strip: int) -> Cells:
+    """For each so many channels a panel for each tap, and a list for each tap and strip.
+
+    Args:
+        stage: the window.
+        rows: of a tile.
+        strip: positions that are summed over before the next panel has its turn.
+    """
     taps, panels = stage.taps.size, -(-stage.channels // rows)
     channel, tap, row = np.ogrid[:panels, :taps, :rows]
     channel = channel * rows + row
@@ -98,16 +104,18 @@ def present_cells(stage: Stage, rows: int) -> Cells:
     channel, tap = np.ogrid[: stage.channels, :taps]
     slot = (channel // rows * taps + tap) * rows + channel % rows
     found = [_runs_of(stage, tap) for tap in np.ndindex(*(axis.taps for axis in stage.axes))]
-    sizes = [begin.size for begin, _, _ in found]
     begin, place, length = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    strips = -(-stage.images * prod(stage.positions) // strip)
+    of = np.repeat(np.arange(taps), [begin.size for begin, _, _ in found]) + begin // strip * taps
+    order = np.argsort(of, kind="stable")
     return Cells(
         cell=cell.ravel(),
         slot=slot.ravel(),
         lists=np.tile(np.arange(taps), panels),
-        first=np.append(0, np.cumsum(sizes)),
-        begin=begin,
-        place=place,
-        length=length,
+        first=np.searchsorted(of[order], np.arange(strips * taps + 1)),
+        begin=begin[order] % strip,
+        place=place[order],
+        length=length[order],
         step=stage.axes[-1].step * stage.strides[-1],
     )
 
