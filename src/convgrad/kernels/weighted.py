@@ -39,7 +39,7 @@ from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, blocks
 from convgrad.kernels.record import FACTOR, FLAG, Fields, Record, argument
 from convgrad.kernels.stage import STAGE_FIELDS, emit_stage, stage_values
 from convgrad.kernels.tile import Tile
-from convgrad.kernels.turn import emit_turn
+from convgrad.kernels.turn import columns, emit_columns, emit_turn
 from convgrad.kernels.window import Stage, is_dense, outer_sum, window_axes
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ WEIGHTED = Fields(
         "out_group",
         "out_row",
         "out_channel",
+        "out_dense",  # whether cells are neighbours there
         "out_offsets",  # per channel of a block and tap
         "turned_block",  # elements of a block of channels that are neighbours, and of an image
         "turned_image",
@@ -272,15 +273,41 @@ def _emit_results(
 ) -> None:
     """The tiles, transposed to where the output wants them."""
     (tiles, output), (row_panels, rows, cells) = arrays, counts
+    is_dense = record["out_dense"] > 0
     with code.loop(0, row_panels) as panel:
         live = (rows - panel * tile.width).minimum(tile.width)
         begin = tiles.at(panel * record["cell_panels"] * (tile.rows * tile.width))
-        with code.loop(0, live) as lane:
-            target = output.at((panel * tile.width + lane) * record["out_row"])
-            with code.loop(0, cells) as cell:
-                slot = record.table("slots").load(cell)
-                value = begin.load(slot * tile.width + lane)
-                target.store(value, record.table("out_offsets").load(cell))
+        to = output.at(panel * tile.width * record["out_row"])
+        with code.when(is_dense):
+            _emit_squares(code, record, tile, (begin, to), (live, cells))
+        with code.unless(is_dense), code.loop(0, live) as lane, code.loop(0, cells) as cell:
+            value = begin.load(record.table("slots").load(cell) * tile.width + lane)
+            to.at(lane * record["out_row"]).store(value, record.table("out_offsets").load(cell))
+
+
+def _emit_squares(
+    code: Code,
+    record: Record,
+    tile: Tile,
+    arrays: tuple[Pointer, Pointer],
+    counts: tuple[Value, Value],
+) -> None:
+    """The tiles of a panel where cells are neighbours in the output: a vector of them at a time."""
+    (tiles, output), (live, cells) = arrays, counts
+    lanes, number = tile.lanes, tile.element
+    square = code.array(number.name, lanes * lanes)
+    output = output.at(record.table("out_offsets").load())
+    with code.loop(0, cells, lanes) as first, code.loop(0, live, lanes) as lane:
+        with code.loop(0, lanes) as i:
+            slot = record.table("slots").load((first + i).minimum(cells - 1))
+            square.store(tiles.vector(lanes, slot * tile.width + lane), i * lanes)
+        mask = code.lanes_between(0, cells - first, lanes)
+        with code.loop(0, lanes, columns(lanes)) as k:
+            turned = emit_columns(code, number, square.at(k), lanes, lanes, lanes)
+            for i, value in enumerate(turned):
+                row = lane + (k + i)
+                with code.when(live > row):
+                    output.at(row * record["out_row"]).store_masked(value, lanes, mask, first)
 
 
 def _emit_neighbours(
@@ -469,6 +496,11 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
     scratch_tiles = scratch_factor + (strip + tile.lanes) * tile.width
     scratch = scratch_tiles + row_panels * cell_panels * tile.rows * tile.width
     names = [axis_name(c, a, reduced) for a in range(len(axes))]
+    places = out_offsets(c, channel_block)
+    order = np.argsort(places)
+    is_dense = channels % channel_block == 0 and bool(np.all(np.diff(places[order]) == 1))
+    if not is_dense:  # of the last block only the first channels are written
+        order = np.arange(places.size)
     record: dict[str, int | NDArray[np.int64]] = {
         **stage_values(stage),
         **pieces.values(),
@@ -484,6 +516,7 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
         "strip_length": best.strip,
         "offsets": offsets[cells.cell],
         **cells.values(),
+        "slots": cells.slot[order],
         "factor_image": c.factor.step("n"),
         "factor_group": c.factor.step("g"),
         "factor_row": c.factor.step(c.rows[0].name),
@@ -491,7 +524,8 @@ def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan 
         "out_group": c.output.step("g"),
         "out_row": c.output.step(c.rows[0].name),
         "out_channel": c.output.step(c.channel),
-        "out_offsets": out_offsets(c, channel_block),
+        "out_dense": int(is_dense),
+        "out_offsets": places[order],
         "turned_block": stage.images * stage.strides[0],
         "turned_image": stage.strides[0],
         "turned_places": prod(c.window.shape[3:]),
