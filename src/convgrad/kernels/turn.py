@@ -94,15 +94,24 @@ def emit_fold(code: Code, vectors: list[Value]) -> Value:
     return vectors[0]
 
 
-def emit_turn(module: Module, number: Number, tile: Tile, *, checked: bool) -> Code:
+def emit_turn(
+    module: Module,
+    number: Number,
+    tile: Tile,
+    *,
+    checked: bool,
+    name: str = "turn",
+    rows: int | None = None,
+) -> Code:
     """turn(to, from, row, rows, count, width, flag): to[j][r] = from[r*row + j], r < width.
 
     For j < count; the width is whole vectors, and rows from `rows` on are zero. A number that is
     not finite raises the flag, where it is checked.
-    Up to three columns behind `count` may be written.
+    Up to three columns behind `count` may be written. Squares are read where they lie if they have
+    as many rows as the vectors have lanes, or so many as are given.
     """
     code = module.function(
-        "turn",
+        name,
         (number.name, "to"),
         (number.name, "from"),
         (INTEGER, "row"),
@@ -116,11 +125,12 @@ def emit_turn(module: Module, number: Number, tile: Tile, *, checked: bool) -> C
     zero, square = code.zero(kind), code.array(number.name, lanes * lanes)
     checks = [code.variable(kind, zero) for _ in range(side if checked else 0)]
     width = code.integer("width")
+    most = min(rows or lanes, lanes)
     with code.loop(0, count, lanes) as j, code.loop(0, width, lanes) as v:
         left = count - j
         begin = code.pointer("from").at(v * row + j)
         live = (code.integer("rows") - v).maximum(0).minimum(lanes)
-        whole = (left >= lanes) & live.equals(lanes)
+        whole = (left >= lanes) & live.equals(most)
         with code.unless(whole):
             mask = code.lanes_between(0, left, lanes)
             with code.loop(0, live) as r:
@@ -131,7 +141,7 @@ def emit_turn(module: Module, number: Number, tile: Tile, *, checked: bool) -> C
         step = code.select(whole, row, code.lift(lanes))
         to = code.pointer("to").at(j * width + v)
         with code.loop(0, left.minimum(lanes), side) as k:
-            turned = emit_columns(code, number, source.at(k), step, lanes, lanes)
+            turned = emit_columns(code, number, source.at(k), step, most, lanes)
             for i, value in enumerate(turned):
                 to.store(value, (k + i) * width)
             for check, value in zip(checks, turned, strict=False):

@@ -143,7 +143,10 @@ def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
 def weighted_text(tile: Tile) -> str:
     """The nest of this file's title."""
     module, number = Module(), tile.element
-    stage = None if tile.turned else emit_stage(module, number, tile.lanes, WEIGHTED)
+    if tile.turned:
+        bring = emit_turn(module, number, tile, checked=False, name="neighbours", rows=tile.rows)
+    else:
+        bring = emit_stage(module, number, tile.lanes, WEIGHTED)
     turn = emit_turn(module, number, tile, checked=True)
     weigh = emit_weigh(module, number, tile)
     code = emit_task(module, "weighted", number)
@@ -174,12 +177,12 @@ def weighted_text(tile: Tile) -> str:
         window = emit_window(code, record, arguments, number.name, (piece.image, group)).at(
             channel * record["window_channel"]
         )
-        if stage is None:
-            _emit_neighbours(code, record, tile, turn, (window, scratch), (channels, piece.images))
+        if tile.turned:
+            _emit_neighbours(code, record, tile, bring, (window, scratch), (channels, piece.images))
             source = scratch
         else:
             with code.unless(in_place):
-                code.run(stage, scratch, window, record.base, piece.images, channels, piece.begin)
+                code.run(bring, scratch, window, record.base, piece.images, channels, piece.begin)
             source = code.choose(in_place, window.at(piece.begin * record["window_piece"]), scratch)
         factor = argument(code, arguments, FACTOR, number.name).at(
             piece.image * record["factor_image"]
@@ -320,7 +323,6 @@ def _emit_neighbours(
 ) -> None:
     """The window of a piece with channels side by side, a tile's rows of them at a time."""
     (window, to), (channels, images) = arrays, counts
-    ignored = code.array(INTEGER, 1)
     with code.loop(0, channels, tile.rows) as first, code.loop(0, images) as image:
         block = to.at(first // tile.rows * record["turned_block"])
         code.run(
@@ -331,7 +333,6 @@ def _emit_neighbours(
             (channels - first).minimum(tile.rows),
             record["turned_places"],
             record["turned_side"],
-            ignored,
         )
 
 
