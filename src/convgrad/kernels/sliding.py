@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from convgrad.kernels.target import Target
     from convgrad.kernels.window import Table
 
+COPY = 20.0
+"""Cycles for a vector that is staged from memory that no cache holds: measured for 1x1 layers."""
 SLIDING = Fields(
     (
         *STAGE_FIELDS,
@@ -106,6 +108,11 @@ def emit_slide(module: Module, number: Number, tile: Tile) -> Code:
         code.pointer("staged").at(code.pointer("places").load((live - 1).minimum(slot)))
         for slot in slots
     ]
+    # The lines that are written to: asked for, so that nothing waits for them.
+    for slot in slots:
+        place = code.pointer("to").at(code.pointer("outs").load((live - 1).minimum(slot)))
+        with code.loop(0, code.integer("rows").minimum(tile.rows)) as row:
+            place.prefetch(row * code.integer("row"), near=True, write=True)
     with code.loop(0, code.integer("depth")) as k:
         offset = code.pointer("offsets").load(k)
         across = [at[slot].vector(lanes, offset) for slot in slots]
@@ -270,8 +277,9 @@ def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     slots = slot_first.size * pieces.number * groups
     loads = (tile.rows + 1.3 * tile.vectors) / (tile.rows * tile.vectors)
     scattered = 4.0 if c.output.step(position_names(c)[-1]) > 1 else 1.0
-    each = padded * reduction * max(1.0, loads) + 3.0 * panels + 4.0 * rows * scattered
-    cycles = slots * each + stage.cycles * pieces.number * groups
+    each = padded * reduction * max(1.0, loads) + 3.0 * panels + 8.0 * rows * scattered
+    staged = stage.cycles + COPY * stage.elements / tile.lanes
+    cycles = slots * each + staged * pieces.number * groups
     # Every tile streams the whole factor: from beyond the second cache where it is large.
     if padded * reduction * size > target.l2 // 2:
         cycles += 0.05 * padded * reduction * size * slots / tile.vectors
