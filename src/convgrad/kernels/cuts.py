@@ -143,9 +143,9 @@ def _cost(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int, int], pan
 
 
 def _each(tile: Tile) -> float:
-    """A multiply-add of a vector: more where loads are many beside them."""
-    loads = 0.4 * tile.loads / (tile.rows * tile.vectors)
-    return max(1.0, loads + 0.85)
+    """A multiply-add of a vector: more where loads, tables and counters are many beside them."""
+    beside = (0.4 * tile.loads + 2.0) / (tile.rows * tile.vectors)
+    return max(1.0, beside + 0.8)
 
 
 def cheapest_order(best: Cut, tile: Tile, out: Table, step: int, rows: int) -> Order:

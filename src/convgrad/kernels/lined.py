@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from convgrad.kernels.target import Target
     from convgrad.kernels.window import WindowAxis
 
+FAR = 4.0
+"""Cycles for a line of an image that no cache holds."""
 LINED = Fields(
     (
         *PLANE_FIELDS,
@@ -338,6 +340,9 @@ def lined_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | N
     loads *= 1.4 if tile.steps[1] == 1 else 4.0
     few = max(1.0, 6.0 / (tile.rows * tile.lines * tile.vectors))
     per_tile = channels * (max(adds * few, loads + 0.4 * adds) * (0.7 if half else 1.0) + 12.0)
+    # Lines of an image that no cache holds come one by one, each from another page.
+    if channels * prod(c.window.shape[3:]) * size > target.l2:
+        per_tile += FAR * channels * len(meetings(tile))
     per_tile *= 1.15 if tile.rows * tile.vectors > 1 else 1.0
     per_tile += 20.0 + 2.0 * tile.rows * tile.lines * tile.vectors
     # Measured beside `sliding`, and again where the outputs of a phase are written one by one.

@@ -671,8 +671,7 @@ def _work(c: Contraction, tile: Tile, lines: Lines) -> float:
     tiles = int(bundles.sum()) * len(low)
     each = 0.93 * max(cells, tile.loads, 8.0)
     terms = lists * (float((high > low).sum()) * each + 2.0 * float(some.sum()))
-    # One term has little time to ask for what comes, line by line.
-    channel = 2.5 * (tile.lines - 1) if tile.alone else 4.0
+    channel = 0.0 if tile.alone else 4.0
     scattered = 1.0 if lines.output[-1] == 1 else 1.6
     squares = tile.vectors * tile.lines * -(-tile.rows // tile.lanes)
     write = 4.0 * tile.lanes * scattered * squares + 6.0 * cells + 40.0

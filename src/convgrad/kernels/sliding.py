@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from convgrad.kernels.target import Target
     from convgrad.kernels.window import Table
 
-COPY = 20.0
+COPY = 10.0
 """Cycles for a vector that is staged from memory that no cache holds: measured for 1x1 layers."""
 SLIDING = Fields(
     (
