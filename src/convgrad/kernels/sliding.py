@@ -276,8 +276,8 @@ def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     }
     slots = slot_first.size * pieces.number * groups
     loads = (tile.rows + 1.3 * tile.vectors) / (tile.rows * tile.vectors)
-    scattered = 4.0 if c.output.step(position_names(c)[-1]) > 1 else 1.0
-    each = padded * reduction * max(1.0, loads) + 3.0 * panels + 8.0 * rows * scattered
+    write = 16.0 if c.output.step(position_names(c)[-1]) > 1 else 8.0
+    each = padded * reduction * max(1.0, loads) + 3.0 * panels + write * rows
     staged = stage.cycles + COPY * stage.elements / tile.lanes
     cycles = slots * each + staged * pieces.number * groups
     # Every tile streams the whole factor: from beyond the second cache where it is large.
