@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.emit import Code, Pointer, Value
     from convgrad.kernels.piece import PieceAt
+    from convgrad.kernels.target import Target
 
 OUTPUT_FIELDS = (
     "out_step",  # elements between neighbours on the last axis
@@ -77,3 +79,13 @@ def emit_output(
         + group * record["out_group"]
         + piece.begin * record["out_piece"]
     )
+
+
+def far_write(contraction: Contraction, size: int, target: Target) -> float:
+    """Cycles for a vector that is written, beyond those where a cache holds the output.
+
+    Measured where few terms are summed up; `packed` is the slower for it by less.
+    """
+    c = contraction
+    free = prod(index.extent for index in (*c.batch, *c.free, *c.rows))
+    return 5.0 if free * size > target.l2 else 0.0

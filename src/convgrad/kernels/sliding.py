@@ -28,6 +28,7 @@ from convgrad.kernels.factor import (
 from convgrad.kernels.output import (
     OUTPUT_FIELDS,
     emit_output,
+    far_write,
     output_places,
     output_values,
     position_names,
@@ -277,7 +278,11 @@ def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     slots = slot_first.size * pieces.number * groups
     loads = (tile.rows + 1.3 * tile.vectors) / (tile.rows * tile.vectors)
     write = 16.0 if c.output.step(position_names(c)[-1]) > 1 else 8.0
-    each = padded * reduction * max(1.0, loads) + 3.0 * panels + write * rows
+    each = (
+        padded * reduction * max(1.0, loads)
+        + 3.0 * panels
+        + (write + far_write(c, size, target)) * rows
+    )
     staged = stage.cycles + COPY * stage.elements / tile.lanes
     cycles = slots * each + staged * pieces.number * groups
     # Every tile streams the whole factor: from beyond the second cache where it is large.
