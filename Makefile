@@ -1,6 +1,8 @@
 # demo and test need only Python, pip and make; everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# As many tests side by side as there are processors; one that is done takes of the others' work.
+SIDE := -n auto --dist worksteal
 
 .PHONY: demo test test-peers test-long test-neon lint types format docs clean
 
@@ -11,13 +13,13 @@ test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/pytest -m "not peers and not long"
+	$(BIN)/pytest $(SIDE) -m "not peers and not long"
 
 test-peers: .venv/peers
-	$(BIN)/pytest -m "peers and not long"
+	$(BIN)/pytest $(SIDE) -m "peers and not long"
 
 test-long: .venv/peers
-	CONVGRAD_TESTS=long $(BIN)/pytest
+	CONVGRAD_TESTS=long $(BIN)/pytest $(SIDE)
 
 # The kernels as AArch64 code, emulated: says so and tests nothing where qemu is missing.
 test-neon: .venv/test
