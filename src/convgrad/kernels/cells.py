@@ -136,4 +136,4 @@ def _runs_of(stage: Stage, taps: tuple[int, ...]) -> tuple[Table, Table, Table]:
 
 def present_share(stage: Stage) -> float:
     """The share of positions and taps that there are."""
-    return prod(float(axis.present.mean()) for axis in stage.axes)
+    return prod(axis.share for axis in stage.axes)

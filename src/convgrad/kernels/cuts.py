@@ -66,7 +66,7 @@ def least_cost(c: Contraction, tile: Tile, axes: tuple[WindowAxis, ...]) -> floa
     rows, positions = c.rows[0].extent, c.window.shape[0] * prod(a.positions for a in axes)
     padded, vectors = -(-rows // tile.rows) * tile.rows, -(-positions // tile.lanes)
     reduction = channels * prod(axis.taps for axis in axes)
-    left = 0.25 + 0.75 * prod(float(axis.present.mean()) for axis in axes)
+    left = 0.25 + 0.75 * prod(axis.share for axis in axes)
     cost = reduction * vectors * left * (padded * _each(tile) + GATHER)
     return groups * (cost + COPY * rows * vectors + PACK * padded * reduction)
 

@@ -114,21 +114,15 @@ class Lines:
         )
         return Bundles(first[chosen] + start, to[chosen] + self.origin, of[order])
 
-    @cached_property
-    def _having(self) -> tuple[Table, Table]:
-        """Per tap of a line, the first position that has it, and the last + 1."""
-        axis = self.axes[-1]
-        reads = np.array(axis.reads, np.int64)
-        low, high = -(reads // axis.step), -((reads - axis.size) // axis.step)
-        return low.clip(0, axis.positions), high.clip(0, axis.positions)
-
     def firsts(self, count: int) -> Table:
         """Where blocks of so many positions begin; the last one overlaps its neighbour."""
         return np.minimum(np.arange(0, self.length, count, dtype=np.int64), self.length - count)
 
     def blocks(self, count: int) -> tuple[Table, Table]:
         """Per block of so many positions and tap, those that have it: a range, (0, 0) if none."""
-        low, high = ((bound - self.firsts(count)[:, None]).clip(0, count) for bound in self._having)
+        low, high = (
+            (bound - self.firsts(count)[:, None]).clip(0, count) for bound in self.axes[-1].having
+        )
         some = high > low
         return low * some, high * some
 

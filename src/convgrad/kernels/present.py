@@ -34,7 +34,7 @@ def share(axes: tuple[WindowAxis, ...], pieces: Pieces) -> float:
     """How much of all terms a good order would leave, about."""
     left = 1.0
     for number in _sortable(axes, pieces):
-        left *= float(axes[number].present.mean())
+        left *= axes[number].share
     return 0.25 + 0.75 * left
 
 

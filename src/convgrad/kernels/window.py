@@ -89,6 +89,19 @@ class WindowAxis:
         )
 
     @cached_property
+    def having(self) -> tuple[Table, Table]:
+        """Per tap, the first position that reads inside, and the last + 1."""
+        reads = np.array(self.reads, np.int64)
+        low, high = -(reads // self.step), -((reads - self.size) // self.step)
+        return low.clip(0, self.positions), high.clip(0, self.positions)
+
+    @cached_property
+    def share(self) -> float:
+        """The share of positions and taps that read inside."""
+        low, high = self.having
+        return float((high - low).clip(0).sum()) / max(self.positions * self.taps, 1)
+
+    @cached_property
     def present(self) -> NDArray[np.bool_]:
         """Per position and tap, whether the read is inside."""
         at = np.add.outer(np.arange(self.positions) * self.step, np.array(self.reads))
