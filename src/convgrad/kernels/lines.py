@@ -132,14 +132,20 @@ class Lines:
         Returns: both as blocks x runs x taps, and which runs have a term: blocks x runs. Taps that
             do not exist are had by no position.
         """
-        low, high = self.blocks(count)
-        more = -low.shape[1] % taps
-        low, high = (
-            np.pad(bound, ((0, 0), (0, more))).reshape(len(bound), -1, taps)
-            for bound in (low, high)
-        )
-        some: NDArray[np.bool_] = np.any(high > low, axis=2)
-        return low, high, some
+        if (count, taps) not in self._runs:
+            low, high = self.blocks(count)
+            more = -low.shape[1] % taps
+            if more:
+                low, high = (np.pad(bound, ((0, 0), (0, more))) for bound in (low, high))
+            low, high = (bound.reshape(len(bound), -1, taps) for bound in (low, high))
+            some: NDArray[np.bool_] = np.any(high > low, axis=2)
+            self._runs[count, taps] = low, high, some
+        return self._runs[count, taps]
+
+    @cached_property
+    def _runs(self) -> dict[tuple[int, int], tuple[Table, Table, NDArray[np.bool_]]]:
+        """What was asked for before: several tiles have as many positions."""
+        return {}
 
     def stretches(self, count: int, taps: int = 1) -> tuple[Run, ...]:
         """The kinds of runs with a term, of blocks of so many positions."""
