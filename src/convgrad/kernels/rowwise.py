@@ -545,13 +545,23 @@ def rowwise_tiles(contraction: Contraction, number: str, target: Target) -> tupl
 
 
 def _runs(c: Contraction, lines: Lines) -> list[tuple[int, int, int]]:
-    """All taps along a line in one run, where that is not too long, and one by one."""
+    """All taps along a line in one run, where that is not too long, and one by one.
+
+    The phases of a strided gradient have runs of the longest of them: one kernel for them all.
+    """
     axis, single = lines.axes[-1], (1, 0, 0)
-    if not 1 < axis.taps <= LONGEST:
+    name = _tap_names(c)[-1]
+    longest = max(
+        (
+            -(-one.size // abs(one.coefficient(name)))
+            for one in c.factor.subscripts
+            if name in dict(one.terms)
+        ),
+        default=1,
+    )
+    if not 1 < longest <= LONGEST:
         return [single]
-    apart = axis.tap * lines.window[-1]
-    panels = int(_tap_offsets(c)[:2] @ (-1, 1))
-    return [(axis.taps, apart, panels), single]
+    return [(longest, axis.tap * lines.window[-1], c.factor.step(name)), single]
 
 
 def _is_alone(lines: Lines, rows: int) -> bool:
@@ -588,12 +598,18 @@ def _lists(c: Contraction, lines: Lines, tile: Tile) -> tuple[Table, Table, Tabl
 
 def _tap_offsets(c: Contraction) -> Table:
     """Where the taps lie in the factor, last axis fastest."""
+    return outer_sum(
+        *(np.arange(c.extent(name)) * c.factor.step(name) for name in _tap_names(c) if name)
+    )
+
+
+def _tap_names(c: Contraction) -> list[str]:
+    """The index of the taps of each axis; "" where there is none."""
     free = {index.name for index in c.free}
-    names = [
+    return [
         next((name for name, _ in subscript.terms if name not in free), "")
         for subscript in c.window.subscripts[3:]
     ]
-    return outer_sum(*(np.arange(c.extent(name)) * c.factor.step(name) for name in names if name))
 
 
 @dataclass(frozen=True)
