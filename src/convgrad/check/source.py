@@ -75,6 +75,10 @@ class SourceError(ConvgradError, ValueError):
     """A file in which no backward pass can be looked for."""
 
 
+class NothingFoundError(SourceError):
+    """A file that can be read and has no backward pass of a convolution."""
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a function: its name and the text of its default, if it has one."""
@@ -181,7 +185,9 @@ def read_source(path: Path) -> Source:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise SourceError(f"cannot read {path}", got=str(error)) from None
+        raise SourceError(f"cannot read {path}", got=error.strerror or str(error)) from None
+    if "\0" in text:
+        raise SourceError(f"{path} is not Python", got="zero bytes: no text")
     cells: tuple[int, ...] = ()
     if path.suffix == ".ipynb":
         text, cells = _notebook(path, text)
@@ -223,8 +229,14 @@ def _notebook(path: Path, text: str) -> tuple[str, tuple[int, ...]]:
     try:
         cells = [c for c in json.loads(text)["cells"] if c["cell_type"] == "code"]
         sources = ["".join(c["source"]) for c in cells]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{path} is not a notebook", got=str(error)) from None
+    except ValueError as error:
+        raise SourceError(f"{path} is not a notebook", got=f"no JSON: {error}") from None
+    except (KeyError, TypeError, AttributeError):
+        raise SourceError(
+            f"{path} is not a notebook",
+            got="JSON without cells",
+            expected="a notebook of version 4, with a list of cells",
+        ) from None
     lines: list[str] = []
     starts: list[int] = []
     for source in sources:
@@ -280,11 +292,13 @@ def find_targets(
     else:
         targets = [_named_target(name, classes, functions, source.path, forward, backward)]
     if not targets:
-        raise SourceError(
+        names = sorted({*classes, *functions})
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        raise NothingFoundError(
             f"no backward pass of a convolution in {source.path}",
-            got=f"{len(classes)} classes, {len(functions)} functions",
+            got=", ".join(names[:8]) + more or "no class and no function",
             expected="a class with forward and backward, or a function such as conv_backward",
-            mend=f"name it: {source.path}:NAME",
+            mend=f"name it: {source.path}:{names[0]}" if names else "",
         )
     return [
         replace(
