@@ -58,11 +58,13 @@ def judge(
 ) -> PassReport:
     """The report on one target."""
     line = target.backward[0].line
+    wishes = wishes or Wishes()
     try:
         convention = find_convention(target, sandbox, wishes)
     except SearchError as error:
-        return _never_runs(target, source, str(error), error.failure)
-    observations = _observe_all(convention, sandbox, wishes or Wishes())
+        report = _never_runs(target, source, str(error), error.failure)
+        return replace(report, notes=report.notes + wishes.doubt)
+    observations = _observe_all(convention, sandbox, wishes)
     if not convention.places or not observations:
         failure = _first_failure(convention, sandbox, observations)
         report = _never_runs(target, source, str(failure or "no gradient was found"), failure)
@@ -75,6 +77,7 @@ def judge(
             verdicts=verdicts,
             conventions=describe(convention),
             mistakes=report.mistakes if failure else (),
+            notes=report.notes + wishes.doubt,
         )
     judged: dict[Pass, Judged | None] = {
         p: _judge_pass(p, convention, observations, source) for p in PASSES
@@ -94,7 +97,7 @@ def judge(
         _counterexample(convention, verdicts, observations, sandbox),
         str(failure) if failure else "",
         line,
-        (*_notes(convention, source), *(wishes or Wishes()).unheard(convention.abilities)),
+        (*_notes(convention, source), *wishes.unheard(convention)),
     )
 
 
@@ -447,10 +450,10 @@ def _forward_alone(c: Convention, observations: list[Observation]) -> Verdict:
     if c.forward is None:
         return "not computed"
     cases = [_case(o, "forward", c) for o in observations if "forward" in o.found]
-    cases = [case for case in cases if not case.crashed]
-    if not cases:
-        return "right"
-    return "right" if all(case.is_right for case in cases) else "wrong"
+    ran = [case for case in cases if not case.crashed]
+    if not ran:
+        return "crashes" if cases else "not computed"
+    return "right" if all(case.is_right for case in ran) else "wrong"
 
 
 def _never_runs(target: Target, source: Source, text: str, failure: Failure | None) -> PassReport:

@@ -281,6 +281,8 @@ def find_targets(
     """
     classes = classes_of(source.tree)
     functions = {n.name: n for n in _functions(source.tree)}
+    if name is None and backward in functions:
+        name = backward
     if name is None:
         targets = [
             t for c in classes if (t := _class_target(c, classes, forward, backward)) is not None
@@ -297,7 +299,7 @@ def find_targets(
         raise NothingFoundError(
             f"no backward pass of a convolution in {source.path}",
             got=", ".join(names[:8]) + more or "no class and no function",
-            expected="a class with forward and backward, or a function such as conv_backward",
+            expected=_expected(forward, backward),
             mend=f"name it: {source.path}:{names[0]}" if names else "",
         )
     return [
@@ -308,6 +310,14 @@ def find_targets(
         )
         for t in targets
     ]
+
+
+def _expected(forward: str | None, backward: str | None) -> str:
+    """What was looked for: by the names that the user has given, or by the usual ones."""
+    if forward or backward:
+        names = " and ".join(name for name in (forward, backward) if name)
+        return f"a class with {names}"
+    return "a class with forward and backward, or a function such as conv_backward"
 
 
 def _text_of_target(
@@ -352,6 +362,12 @@ def _named_target(
         first = functions.get(forward or "")
         found = read_function(first) if first is not None else _forward_of(name, functions)
         return Target(name, None, found, (read_function(functions[name]),))
+    if name in classes:
+        raise SourceError(
+            f"no backward pass in {name} in {path}",
+            got=f"{backward} is not one of its methods" if backward else "",
+            expected=", ".join(_methods(classes[name], classes, frozenset())),
+        )
     raise SourceError(
         f"no backward pass named {name} in {path}",
         expected=", ".join(sorted({*classes, *functions})[:30]),
@@ -367,10 +383,10 @@ def _class_target(
     strict: bool = True,
 ) -> Target | None:
     methods = _methods(classes[name], classes, frozenset())
-    backward = _pick(
-        methods, (backward_name.lower(),) if backward_name else BACKWARD_NAMES, BACKWARD
-    )
-    forward = _pick(methods, (forward_name.lower(),) if forward_name else FORWARD_NAMES, None)
+    if not {forward_name or "", backward_name or ""} <= {"", *methods}:
+        return None
+    backward = methods.get(backward_name or "") or _pick(methods, BACKWARD_NAMES, BACKWARD)
+    forward = methods.get(forward_name or "") or _pick(methods, FORWARD_NAMES, None)
     if backward is None and _may_be_convolution(classes[name]):
         forward, backward = pair_by_use(methods) or (forward, None)
     if backward is None or (strict and (OTHER_LAYER.search(name) and not CONVOLUTION.search(name))):

@@ -142,9 +142,9 @@ def _check_files(
     try:
         for number, (path, name) in enumerate(files, start=1):
             _show_progress(f"{number}/{len(files)} ", str(path))
-            name, _, method = (name or "").partition(".")
+            owner, _, method = (name or "").partition(".")
             wishes = replace(options.wishes, backward=method or options.wishes.backward)
-            reports.append(check_file(path, name or None, replace(options, wishes=wishes)))
+            reports.append(check_file(path, owner or None, replace(options, wishes=wishes)))
             _show_progress("", "")
             if details:
                 write_details(reports[-1], sys.stdout)

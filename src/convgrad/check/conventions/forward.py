@@ -191,7 +191,10 @@ def _class_attempt(
         if hard_coded:
             options = hard_coded
         else:  # the parameters may be made by the first call
-            run = execute(replace(c, backward=()), probe, sandbox)
+            try:
+                run = execute(replace(c, backward=()), probe, sandbox)
+            except CannotExpressError:
+                return
             options = list(parameter_paths(described(run.results.get("before0")), c, probe))
             options = [replace(option, lazy=True) for option in options] or [c]
     if fixed_weights:

@@ -64,7 +64,7 @@ def _rank_of_path(path: Path, pattern: re.Pattern[str]) -> tuple[int, int]:
 def parameter_paths(found: dict[Path, Array], c: Convention, probe: Probe) -> Iterator[Convention]:
     """The conventions whose weights are an array of the object, likeliest first."""
     shape = probe.sizes.shapes["w"]
-    layouts = weight_layouts(c.abilities)
+    layouts = tuple(dict.fromkeys((c.weights, *weight_layouts(c.abilities))))
     depthwise = c.abilities.depthwise
     candidates: list[tuple[tuple[int, int], Path, str]] = []
     for path, array in found.items():

@@ -119,12 +119,12 @@ def _kinds(target: Target, wishes: Wishes) -> Iterator[Trial]:
         if pattern.search(f"{target.name} {target.forward.name if target.forward else ''}"):
             kinds.sort(key=lambda k, first=kind: k != first)
     ranks = [3, *ranks] if in_space else ranks
-    if wishes.axes is not None:
-        ranks = [wishes.axes]
+    if wishes.rank is not None:
+        ranks = [wishes.rank]
     if wishes.kind is not None:
         kinds = [wishes.kind]
     every = [(kind, axes) for kind in kinds for axes in ranks]
-    if wishes.axes is None and not in_space:  # nothing says so: the last that is tried
+    if wishes.rank is None and not in_space:  # nothing says so: the last that is tried
         every += [(kind, 3) for kind in kinds]
     for kind, axes in every:
         trial = Trial(axes, transposed=kind == "transposed", depthwise=kind == "depthwise")
