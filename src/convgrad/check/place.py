@@ -100,10 +100,12 @@ TYPICAL: dict[str, tuple[Look, ...]] = {
         _finds(r"[\[,] ?[12]:"), _finds(r"pad\w*, ?1|= ?.*, 1$|pad\w* = \d"),
     ),
     "wrong-side-cropped": (_finds(r":.*\+"), _finds(r"return|^d\w+ = \w+\[")),
-    "padding-twice": (_finds(r"np\.pad"),),
+    "padding-twice": (
+        lambda s: s.own and re.search(r"pad\w*\(", s.text) is not None, _finds(r"np\.pad"),
+    ),
     "padding-ignored": (_finds(r"return \w+\[|= \w+\[.*:"),),
     "weight-decay": (_finds(r"\d\.?\d*e-\d|0\.0|lambda|decay|reg"),),
-    "uncovered-rows": (_finds(r"- 1\) \* \w+ \+"),),
+    "uncovered-rows": (_finds(r"- 1\) \* [\w.]+ \+"),),
     "zero-insertion": (_finds(r"stride [+-] 1|np\.insert"),),
     "dilation-off-by-one": (_finds(r"(dilat\w*|rate|\bd) ?[+-] ?1"),),
     "dilation-ignored": (_finds(r", 1\)"),),
@@ -124,11 +126,13 @@ def find_line(mistake: Mistake, gradient: str, source: Source, target: Target) -
     functions = (target.forward,) if gradient == "forward" and target.forward else target.backward
     statements = list(_statements(source, {f.line for f in functions}))
     names = _names_of(gradient, statements)
+    patterns = [pattern for g, pattern in NAMES.items() if g != gradient]
+    others = {n for s in statements for n in s.names if any(p.match(n) for p in patterns)} - names
     if not mistake.source:
         return functions[0].line
     best: tuple[float, int] | None = None
     for s in statements:
-        score = _score(s, mistake, names)
+        score = _score(s, mistake, names) - 4.0 * bool(s.names & others)
         if score > 0 and (best is None or score > best[0]):
             best = (score, _line_of(s, mistake, source))
     return functions[0].line if best is None else best[1]
@@ -156,9 +160,9 @@ def _names_of(gradient: str, statements: Sequence[Statement]) -> set[str]:
     if not found and gradient == "dx":
         others = [p for g, p in NAMES.items() if g != gradient]
         found = {n for n in _returned(statements) if not any(p.match(n) for p in others)}
-    for s in statements:  # what it is cut from: dx = padded[:, :, 1:-1]
-        plain = isinstance(s.node, ast.Assign) and s.names & found
-        if plain and isinstance(value := s.node.value, ast.Subscript):  # type: ignore[union-attr]
+    for s in statements:  # what it is cut or filled from: dx = padded[:, :, 1:-1], dx[n] += full
+        value = s.node.value if isinstance(s.node, (ast.Assign, ast.AugAssign)) else None
+        if s.names & found and isinstance(value, (ast.Subscript, ast.Name)):
             found |= set(_roots(value)) & written
     return found
 
