@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from convgrad.algebra.conditions import reading_conditions
 from convgrad.algebra.expression import Equation, Term
 from convgrad.algebra.layers import passes
 from convgrad.check.mistakes.equations import CHANGES, NO_EQUATION, computed, right_equation
-from convgrad.check.mistakes.mistake import Evidence
+from convgrad.check.mistakes.explain import explain
+from convgrad.check.mistakes.mistake import Case, Evidence
 from convgrad.check.mistakes.table import BY_NAME, MISTAKES
 from convgrad.check.nest import ADJOINT, PASSES, nest_of, truth
-from convgrad.check.probe import Sizes, integers
+from convgrad.check.probe import Abilities, Sizes, integers
 from convgrad.exact.vectorised import evaluate
 
 HERE = Path(__file__).parent
@@ -297,3 +299,18 @@ def test_what_the_code_computes_is_an_equation_that_is_read_back():
         equation = computed(name, "dx")
         assert str(parse(str(equation), zero_outside=False)) == str(equation)
         assert equation != right_equation("dx")
+
+
+def judged_bias(actual):
+    """What is said of a db that came out like this on one layer."""
+    probe = integers(Sizes(batch=2, channels=2, filters=3))
+    case = Case(probe, actual(probe.dz), truth("db", probe), 0.0)
+    found = explain(Evidence("db", SimpleNamespace(abilities=Abilities()), (case,)))
+    return found.mistakes[0].name, found.variants[0]
+
+
+def test_a_wrong_sum_of_the_bias_says_over_which_axes_it_runs():
+    assert judged_bias(lambda dz: dz.sum((0, 2))) == ("bias-sum", "over samples and rows only")
+    assert judged_bias(lambda dz: dz.sum(0)) == ("bias-sum", "over samples only")
+    last = judged_bias(lambda dz: dz[-1].sum((1, 2)))
+    assert last == ("overwritten-not-added", "samples")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,12 +46,12 @@ def find_convention(target: Target, sandbox: Sandbox, wishes: Wishes | None = No
     Raises: SearchError: where every trial failed.
     """
     wishes = wishes or Wishes()
-    budget = Budget(0, time.monotonic())
+    budget = Budget(sandbox)
     found = _find_forward(target, sandbox, wishes, budget)
-    whole = find_backward(found, sandbox, Budget(0, time.monotonic()))
+    whole = find_backward(found, sandbox, Budget(sandbox))
     if not whole.places and found.bias:  # perhaps only the forward pass takes a bias of this shape
         for other in other_biases(found, sandbox):
-            tried = find_backward(other, sandbox, Budget(0, time.monotonic()))
+            tried = find_backward(other, sandbox, Budget(sandbox))
             if tried.places:
                 return tried
     return whole
@@ -67,7 +66,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
     best: Attempt | None = None
     kinds = list(_kinds(target, wishes))
     for kind, most in [*((k, FEW_TRIALS) for k in kinds[:2]), *((k, MOST_TRIALS) for k in kinds)]:
-        plausible_since, since_then = time.monotonic(), 0
+        plausible_since, since_then = sandbox.spent, 0
         first_look = most == FEW_TRIALS
         doubt = best is not None and best.score >= BATCH_AND_FILTERS
         attempts = _attempts(target, sandbox, wishes, budget, kind)
@@ -83,9 +82,9 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                     return replace(found, abilities=replace(found.abilities, mode=wishes.mode))
                 return with_mode(found, sandbox)
             if best.score < BATCH_AND_FILTERS:
-                plausible_since, since_then = time.monotonic(), 0
+                plausible_since, since_then = sandbox.spent, 0
             since_then += 1
-            enough = since_then > ENOUGH_TRIALS and time.monotonic() - plausible_since > 1.0
+            enough = since_then > ENOUGH_TRIALS and sandbox.spent - plausible_since > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
         other = kind.transposed or kind.depthwise  # the name says so, and may mean another thing

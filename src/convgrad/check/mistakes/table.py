@@ -96,27 +96,36 @@ def _is_zero(evidence: Evidence) -> bool:
     return all(not c.crashed and not np.any(np.asarray(c.actual)) for c in evidence.cases)
 
 
-def _bias_summed_elsewhere(evidence: Evidence) -> bool:
-    """Db is a sum over some of the axes, in any order, or one entry of such a sum."""
+def _bias_summed_elsewhere(evidence: Evidence) -> str:
+    """Over which axes db is summed, in any order, where it is not over all but the filters.
+
+    Or one entry of such a sum, which is what a wrong shape is often cut down to.
+    """
     wrong = [c for c in evidence.cases if not (c.is_right or c.crashed)]
-    return bool(wrong) and all(_is_partial_sum(c.probe.dz, c.actual) for c in wrong)
+    every = [_partial_sums(c.probe.dz, c.actual) for c in wrong]
+    if not every or not all(every):
+        return ""
+    return next((w for w in every[0] if all(w in words for words in every)), "over other axes")
 
 
-def _is_partial_sum(dz: Array, actual: object) -> bool:
+def _partial_sums(dz: Array, actual: object) -> list[str]:
+    """The sums over some of the axes that have these numbers, in words."""
     import itertools
 
     found = np.sort(np.ravel(np.asarray(actual)))
+    names = ("samples", "filters", *("depth", "rows", "columns")[2 - dz.ndim :])
+    words: list[str] = []
     for count in range(dz.ndim):
         for axes in itertools.combinations(range(dz.ndim), count):
             total = dz.sum(axis=axes)
-            if total.size == found.size and np.allclose(np.sort(total.ravel()), found):
-                return True
-            for index in (0, -1):
-                for axis in range(total.ndim):
-                    part = np.sort(total.take(index, axis=axis).ravel())
-                    if part.size == found.size and np.allclose(part, found):
-                        return True
-    return False
+            word = f"over {' and '.join(names[i] for i in axes)} only" if axes else "over no axis"
+            parts = [total.take(i, axis=axis) for axis in range(total.ndim) for i in (0, -1)]
+            same = total.size == found.size and np.allclose(np.sort(total.ravel()), found)
+            if same or any(
+                p.size == found.size and np.allclose(np.sort(p.ravel()), found) for p in parts
+            ):
+                words.append(word)
+    return words
 
 
 def _outputs_differ(nest: Nest) -> bool:
@@ -353,7 +362,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),  # 2 of 79
     Mistake(
         "overwritten-not-added",
-        PRODUCTS,
+        BACK,
         "= stands where += belongs: later windows, filters or samples overwrite earlier ones.",
         "Add with +=.",
         "the sum",
@@ -541,7 +550,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "db is summed over the wrong axes.",
         "Sum the error over the samples and over all positions, one number per filter.",
         "sum over n, o",
-        (*r.always(r.first_sample, "first sample"), *r.always(r.last_position, "last position")),
+        (*r.always(r.first_sample, "first sample"),),
         recognise=_bias_summed_elsewhere,
         source=r"sum",
     ),
