@@ -78,3 +78,32 @@ def test_other_layers_are_left_alone(tmp_path):
     path = tmp_path / "layers.py"
     path.write_text("def relu_backward(d, c): return d\ndef max_pool_backward(d, c): return d\n")
     assert check_file(path).error
+
+
+SLOTS = """
+import numpy as np
+
+class Parameter:
+    __slots__ = ("data", "grad")
+    def __init__(self, data):
+        self.data, self.grad = data, None
+
+class Conv:
+    __slots__ = ("weight", "x")
+    def __init__(self, channels, filters, kernel_size):
+        self.weight = Parameter(np.zeros((filters, channels, kernel_size, kernel_size)))
+
+    def forward(self, x):
+        self.x = np.lib.stride_tricks.sliding_window_view(x, self.weight.data.shape[2:], (2, 3))
+        return np.einsum("nchwij,kcij->nkhw", self.x, self.weight.data)
+
+    def backward(self, dz):
+        self.weight.grad = np.einsum("nchwij,nkhw->kcij", self.x, dz)
+"""
+
+
+def test_attributes_in_slots_are_seen(tmp_path):
+    (tmp_path / "conv.py").write_text(SLOTS)
+    (report,) = check_file(tmp_path / "conv.py").passes
+    assert report.verdicts["forward"] == report.verdicts["dw"] == "right"
+    assert report.conventions["dw"].startswith("attribute.weight.grad")

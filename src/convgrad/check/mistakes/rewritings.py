@@ -202,6 +202,11 @@ def stride_plus(nest: Nest, axis: int) -> Nest:
     return moved(nest, axis, stride=s + (s > 1))
 
 
+def stride_plus_always(nest: Nest, axis: int) -> Nest:
+    """As many zeros as the stride says, also where it is 1 and none belongs there."""
+    return moved(nest, axis, stride=nest.sizes.stride[axis] + 1)
+
+
 def stride_plus_whole_windows(nest: Nest, axis: int) -> Nest:
     """The same, where windows that would leave the array are left out."""
     new = stride_plus(nest, axis)

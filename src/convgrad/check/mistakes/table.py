@@ -93,7 +93,9 @@ def _relative(actual: Array, expected: Array) -> float:
 
 
 def _is_zero(evidence: Evidence) -> bool:
-    return all(not c.crashed and not np.any(np.asarray(c.actual)) for c in evidence.cases)
+    """Only zeros; an array without entries is a wrong shape and no array of zeros."""
+    arrays = [np.asarray(c.actual) for c in evidence.cases if not c.crashed]
+    return len(arrays) == len(evidence.cases) and not any(a.any() or not a.size for a in arrays)
 
 
 def _bias_summed_elsewhere(evidence: Evidence) -> str:
@@ -595,7 +597,11 @@ MISTAKES: tuple[Mistake, ...] = (
         "One zero too many is inserted between the entries of the error.",
         "Insert s - 1 zeros, so that output o lies at s·o.",
         "s·o",
-        (*r.on_each(r.stride_plus), *r.on_each(r.stride_plus_whole_windows)),
+        (
+            *r.on_each(r.stride_plus),
+            *r.on_each(r.stride_plus_whole_windows),
+            *r.on_each(r.stride_plus_always, "always, "),
+        ),
         source=r"stride",
     ),
     Mistake(
