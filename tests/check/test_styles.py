@@ -107,3 +107,38 @@ def test_attributes_in_slots_are_seen(tmp_path):
     (report,) = check_file(tmp_path / "conv.py").passes
     assert report.verdicts["forward"] == report.verdicts["dw"] == "right"
     assert report.conventions["dw"].startswith("attribute.weight.grad")
+
+
+def test_a_stride_that_stands_in_the_code_is_said():
+    (report,) = check_file(STYLES / "stride_in_the_code.py").passes
+    assert "the stride is 2 in the code: no other was probed" in report.notes
+
+
+CURVED = """
+import numpy as np
+
+class Conv:
+    def __init__(self, w, b):
+        self.w, self.b = w, b
+
+    def forward(self, x):
+        self.x = np.lib.stride_tricks.sliding_window_view(x, self.w.shape[2:], (2, 3))
+        z = np.einsum("nchwij,kcij->nkhw", self.x, self.w) + self.b[:, None, None]
+        self.a = CURVE
+        return self.a
+
+    def backward(self, da):
+        self.dw = np.einsum("nchwij,nkhw->kcij", self.x, da * self.a * (1 - self.a))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "curve"), [("sigmoid", "1 / (1 + np.exp(-z))"), ("tanh", "np.tanh(z)")]
+)
+def test_what_lies_behind_a_curved_activation_is_not_judged(tmp_path, name, curve):
+    (tmp_path / "conv.py").write_text(CURVED.replace("CURVE", curve))
+    (report,) = check_file(tmp_path / "conv.py").passes
+    assert report.verdicts["forward"] == "right"
+    assert report.verdicts["dw"] == "not computed"
+    assert not report.identified
+    assert f"ends in a {name}" in report.notes[0]

@@ -64,6 +64,8 @@ def judge(
     except SearchError as error:
         report = _never_runs(target, source, str(error), error.failure)
         return replace(report, notes=report.notes + wishes.doubt)
+    if convention.abilities.activation:
+        return _with_activation(convention)
     observations = _observe_all(convention, sandbox, wishes)
     if not convention.places or not observations:
         failure = _first_failure(convention, sandbox, observations)
@@ -413,9 +415,12 @@ def _notes(c: Convention, source: Source) -> list[str]:
         square = "square" if a.axes < 3 else "cubic"
         notes.append(f"only {square} kernels can be set or are understood: no others were probed")
     if not a.stride:
-        notes.append("no stride can be set: stride was not probed")
+        fixed = f"the stride is {a.stride_fixed} in the code: no other was probed"
+        plain = "no stride can be set: stride was not probed"
+        notes.append(fixed if a.stride_fixed > 1 else plain)
     if not (a.padding or a.same):
-        notes.append("no padding can be set: padding was not probed")
+        fixed = f"the padding is {a.padding_fixed} in the code: no other was probed"
+        notes.append(fixed if a.padding_fixed else "no padding can be set: padding was not probed")
     notes += [
         f"{gradient} shows only in the optimiser's step, which is no more than its sign: "
         + ("the sign is wrong" if gradient in c.places else "it is not judged")
@@ -454,6 +459,25 @@ def _forward_alone(c: Convention, observations: list[Observation]) -> Verdict:
     if not ran:
         return "crashes" if cases else "not computed"
     return "right" if all(case.is_right for case in ran) else "wrong"
+
+
+def _with_activation(c: Convention) -> PassReport:
+    """A curved activation inside the layer: its output is right, the rest is not judged."""
+    name = c.abilities.activation
+    verdicts: dict[Pass, Verdict] = {"forward": "right"}
+    verdicts |= dict.fromkeys(GRADIENTS, "not computed")
+    note = (
+        f"the layer ends in a {name}, whose derivative is part of its gradients: they are not"
+        f" judged. Check the layer without the {name}"
+    )
+    return PassReport(
+        c.target.name,
+        verdicts,
+        conventions=describe(c) | {"activation": f"a {name} inside the layer"},
+        line=c.target.backward[0].line,
+        notes=(note,),
+        identified=False,
+    )
 
 
 def _never_runs(target: Target, source: Source, text: str, failure: Failure | None) -> PassReport:

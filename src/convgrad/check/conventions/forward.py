@@ -52,7 +52,7 @@ from convgrad.check.probe import Abilities, Probe, base_sizes, integers
 from convgrad.check.sandbox import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from convgrad.check.conventions.convention import Argument, Arguments
     from convgrad.check.conventions.wishes import Wishes
@@ -258,6 +258,17 @@ def _fixed_variants(abilities: Abilities) -> Iterator[Abilities]:
         odd = replace(abilities, kernel=three) if abilities.square_kernel else abilities
         if abilities.square_kernel or abilities.kernel == three:
             yield replace(odd, padding_fixed=1)
+            if not abilities.stride:
+                yield replace(odd, padding_fixed=1, stride_fixed=2)
+    if not abilities.stride:
+        yield from (replace(abilities, stride_fixed=n) for n in (2, 3))
+
+
+CURVES: dict[str, Callable[[Array], Array]] = {
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "tanh": np.tanh,
+}
+"""Activations that a layer may end in; a ReLU is probed where it is open."""
 
 
 def score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
@@ -291,6 +302,13 @@ def score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
                 )
             if _close(z, np.maximum(expected, 0)) and expected.min() < 0:
                 return Attempt(replace(found, abilities=replace(found.abilities, relu=True)), EXACT)
+            for name, curve in CURVES.items():
+                if _close(z, curve(expected)) or (
+                    not c.bias and _close(z, curve(expected - probe.bias))
+                ):
+                    return Attempt(
+                        replace(found, abilities=replace(found.abilities, activation=name)), EXACT
+                    )
             if _close(z, expected - probe.bias):
                 best = Attempt(found, UP_TO_BIAS)
             elif best.score < SHAPE:
