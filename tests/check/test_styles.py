@@ -142,3 +142,29 @@ def test_what_lies_behind_a_curved_activation_is_not_judged(tmp_path, name, curv
     assert report.verdicts["dw"] == "not computed"
     assert not report.identified
     assert f"ends in a {name}" in report.notes[0]
+
+
+NEEDS_TORCH = """
+import absent_framework.functional as F
+
+class Conv:
+    def __init__(self, w, b):
+        self.w, self.b = w, b
+
+    def forward(self, x):
+        self.x = x
+        return F.conv2d(x, self.w, self.b)
+
+    def backward(self, dz):
+        self.dw = F.weight(self.x, dz)
+"""
+
+
+def test_code_that_needs_what_is_not_installed_is_not_judged(tmp_path):
+    (tmp_path / "conv.py").write_text(NEEDS_TORCH)
+    (report,) = check_file(tmp_path / "conv.py").passes
+    assert set(report.verdicts.values()) == {"not computed"}
+    assert not report.identified
+    assert report.mistakes == ()
+    assert report.notes[0].startswith("absent_framework is not installed here")
+    assert "absent_framework.functional.conv2d" in report.failure

@@ -62,6 +62,8 @@ def judge(
     try:
         convention = find_convention(target, sandbox, wishes)
     except SearchError as error:
+        if error.failure is not None and error.failure.lacks:
+            return _lacking(target, error.failure)
         report = _never_runs(target, source, str(error), error.failure)
         return replace(report, notes=report.notes + wishes.doubt)
     if convention.abilities.activation:
@@ -69,6 +71,8 @@ def judge(
     observations = _observe_all(convention, sandbox, wishes)
     if not convention.places or not observations:
         failure = _first_failure(convention, sandbox, observations)
+        if failure is not None and failure.lacks:
+            return _lacking(target, failure)
         report = _never_runs(target, source, str(failure or "no gradient was found"), failure)
         forward: Verdict = _forward_alone(convention, observations)
         verdicts: dict[Pass, Verdict] = {**report.verdicts, "forward": forward}
@@ -476,6 +480,20 @@ def _with_activation(c: Convention) -> PassReport:
         conventions=describe(c) | {"activation": f"a {name} inside the layer"},
         line=c.target.backward[0].line,
         notes=(note,),
+        identified=False,
+    )
+
+
+def _lacking(target: Target, failure: Failure) -> PassReport:
+    """Code that needs a package which is not there can be neither right nor wrong."""
+    return PassReport(
+        target.name,
+        dict.fromkeys(PASSES, "not computed"),
+        failure=str(failure),
+        line=target.backward[0].line,
+        notes=(
+            f"{failure.lacks} is not installed here, and the code needs it: nothing was judged",
+        ),
         identified=False,
     )
 

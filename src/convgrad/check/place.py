@@ -78,6 +78,9 @@ def _finds(pattern: str) -> Look:
 TYPICAL: dict[str, tuple[Look, ...]] = {
     "overwritten-not-added": (
         lambda s: isinstance(s.node, ast.Assign) and s.into_a_part and bool(s.loops),
+        lambda s: (
+            isinstance(s.node, ast.Assign) and isinstance(s.node.value, ast.Name) and bool(s.loops)
+        ),
     ),
     "height-for-width": (
         lambda s: bool(s.over) and s.over in s.loops,
@@ -109,12 +112,19 @@ TYPICAL: dict[str, tuple[Look, ...]] = {
     "zero-insertion": (_finds(r"stride [+-] 1|np\.insert"),),
     "dilation-off-by-one": (_finds(r"(dilat\w*|rate|\bd) ?[+-] ?1"),),
     "dilation-ignored": (_finds(r", 1\)"),),
+    "error-rotated": (_finds(r"::-1|flip|rot90"),),
     "kernel-gradient-reversed": (_finds(r"- 1 - |::-1|flip|rot90"),),
     "groups-ignored": (lambda s: s.into_a_part,),
     "bias-ignored": (lambda s: isinstance(s.node, ast.Return),),
     "zeros-returned": (_finds(r"zeros"),),
     "axes-mixed": (_finds(r"reshape\((?!.*transpose)"),),
 }  # fmt: skip
+_STEPS = re.compile(r"[\w.\[\]'\"]+ ([-+]= |= .*[-+] )")
+OF_PARAMETERS = {
+    "dx": re.compile(r"(?!)"),
+    "dw": re.compile(r"_?(w\d?|weights?|kernels?|filters?|k)$", re.IGNORECASE),
+    "db": re.compile(r"_?(b|bias(es)?)$", re.IGNORECASE),
+}
 _SLICE = re.compile(r"\[.*:|slice\(")
 
 
@@ -160,6 +170,11 @@ def _names_of(gradient: str, statements: Sequence[Statement]) -> set[str]:
     if not found and gradient == "dx":
         others = [p for g, p in NAMES.items() if g != gradient]
         found = {n for n in _returned(statements) if not any(p.match(n) for p in others)}
+    if not found:  # the step of the weights: self.kernel -= rate * step
+        steps = [s for s in statements if s.own and s.names and _STEPS.match(s.text)]
+        for s in steps:
+            if any(OF_PARAMETERS[gradient].match(n) for n in s.names):
+                found |= set(re.findall(r"[A-Za-z_]\w*", s.text)) & written - s.names
     for s in statements:  # what it is cut or filled from: dx = padded[:, :, 1:-1], dx[n] += full
         value = s.node.value if isinstance(s.node, (ast.Assign, ast.AugAssign)) else None
         if s.names & found and isinstance(value, (ast.Subscript, ast.Name)):

@@ -276,7 +276,8 @@ def _import_or_stand_in(real: Any, own: set[str], tried: set[int]) -> Any:
             has_alternative = importer.get("__name__") == "checked" and line in tried
             if not Missing.loading or has_alternative:
                 raise
-            return Missing(name or "package")
+            # `import a.b as c` asks for a and takes b from it
+            return Missing((name if fromlist else name.partition(".")[0]) or "package")
 
     return import_module
 

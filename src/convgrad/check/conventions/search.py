@@ -12,6 +12,7 @@ from convgrad.check.conventions.attempt import (
     BATCH_AND_FILTERS,
     EXACT,
     MOST_TRIALS,
+    SHAPE,
     UP_TO_BIAS,
     Attempt,
     Budget,
@@ -64,6 +65,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
     gives numbers on every layer, and right ones on square layers alone.
     """
     best: Attempt | None = None
+    absent = 0
     kinds = list(_kinds(target, wishes))
     for kind, most in [*((k, FEW_TRIALS) for k in kinds[:2]), *((k, MOST_TRIALS) for k in kinds)]:
         plausible_since, since_then = sandbox.spent, 0
@@ -75,6 +77,9 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                 continue  # square is one assumption already
             if best is None or attempt.score > best.score:
                 best = attempt
+            absent += attempt.failure is not None and attempt.failure.lacks != ""
+            if absent == ENOUGH_ABSENT and best.score < SHAPE:
+                raise SearchError(say_why(target, attempt.failure), attempt.failure)
             if attempt.score >= EXACT:
                 found = any_kernel(attempt.convention, sandbox)
                 found = without_ignored(upgrade(found, sandbox), sandbox)
@@ -99,6 +104,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
 
 
 FEW_TRIALS, ENOUGH_TRIALS = 150, 60
+ENOUGH_ABSENT = 20  # calls that end at a package which is not installed
 
 _ONE_AXIS = re.compile(
     r"1[-_ ]?d\b|conv(olution(al)?)?_?1d|temporal|sequence|time_?steps?", re.IGNORECASE
