@@ -102,3 +102,15 @@ def pad_function(module, layer, x, w, b, dz):
         return dx, conv.grad["weight"], conv.grad["bias"]
 
     return conv.forward(x), backward
+
+
+@adapter("keyword_layer", "stride", "batch")
+def keyword_layer(module, layer, x, w, b, dz):
+    conv = module.Conv2D(layer.channels, layer.filters, layer.kernel[0], step_of(layer))
+    conv.params = {"W": w, "b": b}
+
+    def backward():
+        dx = conv.backward(dz)
+        return dx, conv.grads["W"], conv.grads["b"]
+
+    return conv.forward(x), backward

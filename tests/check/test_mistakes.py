@@ -70,6 +70,7 @@ KINDS = {
     "arguments of the correlation exchanged": "kernel-gradient-reversed",
     "mean over positions": "mean-over-positions",
     "sign": "sign",
+    "a rate or another number before the sum": "constant-factor",
     "zero insertion one too many": "zero-insertion",
     "low-precision type": "low-precision",
     "results of a double backward exchanged": "double-backward-exchanged",
@@ -314,3 +315,20 @@ def test_a_wrong_sum_of_the_bias_says_over_which_axes_it_runs():
     assert judged_bias(lambda dz: dz.sum(0)) == ("bias-sum", "over samples only")
     last = judged_bias(lambda dz: dz[-1].sum((1, 2)))
     assert last == ("overwritten-not-added", "samples")
+
+
+def judged(actual):
+    """What is said of a dw that is this function of the right one, on two layers."""
+    cases = []
+    for probe in (integers(Sizes(batch=2)), integers(Sizes(batch=3, size=(7, 8)))):
+        right = truth("dw", probe)
+        cases.append(Case(probe, actual(right), right, 1e-9))
+    here = SimpleNamespace(abilities=Abilities())
+    found = explain(Evidence("dw", here, tuple(cases)))
+    return found and (found.mistakes[0].name, found.variants[0])
+
+
+def test_a_number_before_the_whole_sum_is_named_with_its_size():
+    assert judged(lambda dw: 0.01 * dw) == ("constant-factor", "times 0.01")
+    assert judged(lambda dw: 3 * dw) == ("constant-factor", "times 3")
+    assert judged(lambda dw: dw / np.linalg.norm(dw)) is None

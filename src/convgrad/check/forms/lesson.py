@@ -31,6 +31,7 @@ MISSED: dict[str, tuple[Rule, ...]] = {
     **dict.fromkeys(
         (
             "first-sample-only", "all-into-first-sample", "overwritten-not-added", "sign",
+            "constant-factor",
             "loops-over-input", "last-window-missing", "last-filter-missing", "bias-sum",
             "mean-over-positions", "weight-gradient-for-input-gradient", "zeros-returned",
             "divided-by-batch", "clipped", "weight-decay", "uninitialised", "accumulates",

@@ -105,6 +105,10 @@ SLIPS: dict[tuple[str, str], str] = {
     ("sign", ""): (
         "No step brings a minus. It belongs to the update, w − rate·dw, and stands there once."
     ),
+    ("constant-factor", ""): (
+        "Every output entry that an entry touches adds one term, with the factor 1. A rate belongs"
+        " to the update; a term that is added in two places counts twice."
+    ),
     ("loops-over-input", ""): (
         "The sum runs over the entries of z, O = ⌊(I + p + q − d·(T − 1) − 1)/s⌋ + 1 along each"
         " axis, not over those of x."

@@ -475,6 +475,7 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
         ("", "columns"): factor("1/O"),
         ("", "slices"): factor("1/O"),
     },
+    "constant-factor": {("", ""): factor("λ")},
     "bias-ignored": {("", ""): lambda equation: replace(equation, terms=equation.terms[1:])},
     "bias-sum": {
         ("", "first sample"): only("n"),

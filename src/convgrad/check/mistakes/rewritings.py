@@ -305,6 +305,22 @@ def rotate_gathered_weights(nest: Nest) -> Nest | None:
     return rotate_weights(nest) if nest.which == "dx" else None
 
 
+def turn_weights_along(nest: Nest, axis: int) -> Nest:
+    """The kernel is turned along one axis, where all of them belong together."""
+    return replace(nest, w=np.flip(nest.w, _last(nest)[axis]))
+
+
+def turn_gathered_weights_along(end: str) -> Rewrite:
+    """The same in dx, for the axis of a letter."""
+
+    def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
+        del evidence
+        known = nest.which == "dx" and end in nest.ends
+        return turn_weights_along(nest, nest.ends.index(end)) if known else None
+
+    return rewrite
+
+
 def rotate_error(nest: Nest, evidence: Evidence) -> Nest:
     """The error is turned by 180 degrees."""
     return nest_of(evidence.which, replace(nest.given, dz=turned(nest.given.dz, nest)))

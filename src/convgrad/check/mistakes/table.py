@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convgrad.check.mistakes import rewritings as r
+from convgrad.check.mistakes.axes import NAMES
 from convgrad.check.mistakes.mistake import Evidence, Mistake, agree
 
 if TYPE_CHECKING:
@@ -98,6 +99,27 @@ def _is_zero(evidence: Evidence) -> bool:
     return len(arrays) == len(evidence.cases) and not any(a.any() or not a.size for a in arrays)
 
 
+def _constant_factor(evidence: Evidence) -> str:
+    """The number, the same on all layers, by which the result is too large."""
+    factors: list[float] = []
+    for case in evidence.cases:
+        actual = np.asarray(case.actual)
+        if case.crashed or actual.shape != case.expected.shape:
+            return ""
+        if not np.any(case.expected):
+            if np.any(actual):
+                return ""
+            continue
+        factors.append(
+            float(np.vdot(actual, case.expected) / np.vdot(case.expected, case.expected))
+        )
+        scaled = factors[-1] * case.expected
+        if not np.allclose(actual, scaled, rtol=1e-9, atol=1e-9 * float(np.abs(scaled).max())):
+            return ""
+    same = bool(factors) and np.allclose(factors, factors[0], rtol=1e-9)
+    return f"times {factors[0]:.6g}" if same and factors[0] not in {0.0, 1.0} else ""
+
+
 def _bias_summed_elsewhere(evidence: Evidence) -> str:
     """Over which axes db is summed, in any order, where it is not over all but the filters.
 
@@ -166,6 +188,8 @@ def _mean_along(axis: int, word: str) -> tuple[tuple[str, r.Rewrite], ...]:
 
     return ((word, rewrite),)
 
+
+ALONG_ONE_AXIS = tuple((f"{NAMES[end]} only", r.turn_gathered_weights_along(end)) for end in "hwd")
 
 MISTAKES: tuple[Mistake, ...] = (
     Mistake(
@@ -304,7 +328,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The kernel has to be turned by 180 degrees where dx is gathered from the error.",
         "Correlate the padded error with the kernel flipped along every axis, or scatter with +=.",
         "w at tap t",
-        (*r.always(r.rotate_gathered_weights),),
+        (*r.always(r.rotate_gathered_weights), *ALONG_ONE_AXIS),
         looks_like=r"^(?!.*(rot90|flip|::\s*-1))",
         source=r"correlate|einsum|conv|dot|sum",
     ),
@@ -314,7 +338,8 @@ MISTAKES: tuple[Mistake, ...] = (
         "The kernel is turned by 180 degrees where the window needs no turn.",
         "Use w itself with the window: s·o + t already runs forward.",
         "w at tap t",
-        (*r.always(r.rotate_weights),),
+        (*r.always(r.rotate_weights), *ALONG_ONE_AXIS),
+        looks_like=r"\]\s*\+=",
         source=r"rot90|flip|::\s*-1",
     ),  # rotations: 3 of 79
     Mistake(
@@ -538,6 +563,15 @@ MISTAKES: tuple[Mistake, ...] = (
         source=r"mean|/",
     ),
     Mistake(
+        "constant-factor",
+        BACK,
+        "Every entry is the right one times the same number.",
+        "Add each term once, and leave rates and other factors to the update.",
+        "the whole sum",
+        recognise=_constant_factor,
+        source=r"\b(0?\.\d+|[2-9])\b ?\*|\* ?(0?\.\d+|[2-9])\b|lr|rate|/",
+    ),
+    Mistake(
         "bias-ignored",
         ("forward",),
         "The bias is not added.",
@@ -639,8 +673,10 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "axes-mixed",
         ("forward", *PRODUCTS, "db"),
-        "An array is reshaped where its axes have to be moved first: entries land in wrong places.",
-        "Transpose before the reshape (samples and filters, channels and taps).",
+        "Axes stand in a wrong order, as after a reshape without a transpose: entries land in wrong"
+        " places.",
+        "Keep every axis in its place; transpose before a reshape (samples and filters, channels and"
+        " taps).",
         "order of the subscripts",
         (
             *r.all_orders(r.error_reread, "NKDHW"),
