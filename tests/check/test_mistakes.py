@@ -323,7 +323,8 @@ def judged(actual):
     for probe in (integers(Sizes(batch=2)), integers(Sizes(batch=3, size=(7, 8)))):
         right = truth("dw", probe)
         cases.append(Case(probe, actual(right), right, 1e-9))
-    here = SimpleNamespace(abilities=Abilities())
+    layouts = {"data": "NCHW", "out": "NCHW", "weights": "KCHW"}
+    here = SimpleNamespace(abilities=Abilities(), places={}, **layouts)
     found = explain(Evidence("dw", here, tuple(cases)))
     return found and (found.mistakes[0].name, found.variants[0])
 

@@ -675,8 +675,8 @@ MISTAKES: tuple[Mistake, ...] = (
         ("forward", *PRODUCTS, "db"),
         "Axes stand in a wrong order, as after a reshape without a transpose: entries land in wrong"
         " places.",
-        "Keep every axis in its place; transpose before a reshape (samples and filters, channels and"
-        " taps).",
+        "Keep every axis in its place; transpose before a reshape (samples and filters, channels"
+        " and taps).",
         "order of the subscripts",
         (
             *r.all_orders(r.error_reread, "NKDHW"),
