@@ -121,10 +121,14 @@ def class_attempts(
         roles = roles_in(constructor)
         given = weights if roles.get("weights") == "array" else weights[:1]
         given_bias = biases if roles.get("bias") == "array" else biases[:1]
+        failed: dict[tuple[str, str], list[Failure | None]] = {}
         for data, weight, bias in itertools.product(datas, given, given_bias):
             together = belong_together(data, weight, depthwise=trial.depthwise)
             if roles.get("weights") == "array" and not together:
                 continue
+            before = failed.setdefault((data, weight), [])
+            if _ends_alike(before):
+                continue  # three biases end in the same error: it has nothing to do with them
             c = Convention(target, data, data, weight, bias, constructor, abilities=kind)
             c = replace(c, abilities=abilities_of(c, (constructor,)))
             outcome: list[Attempt] = []
@@ -135,8 +139,16 @@ def class_attempts(
                 yield from outcome
                 if outcome and outcome[-1].score > 0:
                     break
+            before.append(outcome[-1].failure if outcome else None)
             if outcome and outcome[-1].score < 0 and not _depends_on_layout(roles):
                 break  # the constructor itself fails, whatever the layout
+
+
+def _ends_alike(failures: list[Failure | None]) -> bool:
+    """Whether three calls ended in the same error; an assertion may yet hold for a fourth."""
+    first = failures[0] if len(failures) > 2 else None
+    known = first is not None and first.kind != "AssertionError"
+    return known and all(failure == first for failure in failures[:3])
 
 
 def _prepared(c: Convention) -> Iterator[Convention]:
