@@ -3,7 +3,7 @@
 Every statement of the pass is looked at, also in the functions of the file that it calls. What the
 mistake's pattern finds comes first; among those, statements that make the gradient in question, and
 what is typical of the mistake (`TYPICAL`). A guess: on the files of the tests it is a line that was
-changed to make the mistake in five of six.
+changed to make the mistake in four of five.
 """
 
 from __future__ import annotations
