@@ -31,7 +31,6 @@ NOT_UNDERSTOOD = {
     "causal_tcn__dilation_ignored.py": "padding in front alone, as wide as the dilated kernel",
 }
 NOT_NAMED = {
-    "hw4_conv__overwritten_not_added.ipynb": "dx cut to the size of the output, db overwritten",
     "jit_loops__height_for_width.py": "the height in the test whether a column is inside",
     "windows_einsum__uncovered_rows.py": "a view reads outside: said to be not deterministic",
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from . import course_adapters, public_adapters  # noqa: F401
+from . import course_adapters, further_adapters, public_adapters  # noqa: F401
 from .adapters import ADAPTERS
 from .slow_oracle import Layer, passes
 

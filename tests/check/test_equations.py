@@ -377,3 +377,23 @@ def test_a_mistyped_equation_is_judged_or_refused_with_a_reason(text, edits):
     except ConvgradError:
         return
     assert all(report.verdict in {"right", UNDER, "wrong"} for report in reports)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"\delta^l = \delta^{l+1} * rot180(w^{l+1})", r"\delta^l = rot180(w^{l+1}) * \delta^{l+1}",
+     r"\delta_{i,j} = \sum_{m,n} \delta^{l+1}_{i+m,j+n} rot180(w)_{m,n}",
+     "dx = rot180(w) * dz", "dX = dZ * rot180(W)"],
+)  # fmt: skip
+def test_a_turned_kernel_needs_no_upright_letters(text):
+    report = check_equation(text)
+    assert report.gradient == "dx"
+    assert report.verdict == "right under a condition"
+    assert "stride 1" in report.conditions
+
+
+def test_a_turned_error_says_which_part_of_the_convolution_the_gradient_is():
+    report = check_equation("dw = x * rot180(dz)")
+    assert report.verdict == "right under a condition"
+    assert any("the error lies inside the input" in c for c in report.conditions)
+    assert not any("padded by the kernel" in c for c in report.conditions)

@@ -7,10 +7,12 @@ import signal
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from convgrad.check.clock import Clock
+from convgrad.check.conventions.attempt import SECONDS, Budget
 from convgrad.check.sandbox import Code, Limits, Sandbox
 
 SOURCE = """
@@ -109,3 +111,12 @@ def test_the_clock_of_a_process_that_is_gone_is_the_wall():
     clock = Clock(2**31 - 1)
     time.sleep(0.01)
     assert 0 < clock.own() <= clock.passed
+
+
+def test_the_search_counts_work_and_not_the_time_on_the_wall():
+    sandbox = SimpleNamespace(spent=100.0)
+    budget = Budget(sandbox)
+    sandbox.spent += SECONDS - 1  # however long that took on a busy machine
+    assert budget.spend()
+    sandbox.spent += 2
+    assert not budget.spend()

@@ -84,3 +84,30 @@ def test_lines_are_found_by_what_they_write_to(tmp_path):
     assert line_of(LOOPS, "crop-empty", "dx", tmp_path).startswith("return cropped")
     for mistake in ("stride-ignored", "overwritten-not-added"):
         assert line_of(LOOPS, mistake, "dx", tmp_path).startswith("cropped[")
+
+
+STEPS = """
+def pad_all(x, p):
+    return np.pad(x, p)
+
+
+class Layer:
+    def forward(self, x):
+        self.x = x
+        return x
+
+    def backward(self, grad):
+        wide = pad_all(self.x, self.p)
+        for k in range(self.count):
+            one = correlate(wide, np.rot90(grad[k], 2))
+            all_of_x = convolve(grad[k], self.kernel[k])
+            below = all_of_x
+        self.kernel -= self.rate * one
+        return below
+"""
+
+
+def test_lines_are_found_behind_the_step_of_the_weights_and_not_in_another_gradient(tmp_path):
+    assert line_of(STEPS, "error-rotated", "dw", tmp_path).startswith("one = correlate")
+    assert line_of(STEPS, "padding-twice", "dw", tmp_path) == "wide = pad_all(self.x, self.p)"
+    assert line_of(STEPS, "overwritten-not-added", "dx", tmp_path) == "below = all_of_x"

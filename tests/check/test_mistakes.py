@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from convgrad.algebra.conditions import reading_conditions
 from convgrad.algebra.expression import Equation, Term
 from convgrad.algebra.layers import passes
 from convgrad.check.mistakes.equations import CHANGES, NO_EQUATION, computed, right_equation
-from convgrad.check.mistakes.mistake import Evidence
+from convgrad.check.mistakes.explain import explain
+from convgrad.check.mistakes.mistake import Case, Evidence
 from convgrad.check.mistakes.table import BY_NAME, MISTAKES
 from convgrad.check.nest import ADJOINT, PASSES, nest_of, truth
-from convgrad.check.probe import Sizes, integers
+from convgrad.check.probe import Abilities, Sizes, integers
 from convgrad.exact.vectorised import evaluate
 
 HERE = Path(__file__).parent
@@ -68,6 +70,7 @@ KINDS = {
     "arguments of the correlation exchanged": "kernel-gradient-reversed",
     "mean over positions": "mean-over-positions",
     "sign": "sign",
+    "a rate or another number before the sum": "constant-factor",
     "zero insertion one too many": "zero-insertion",
     "low-precision type": "low-precision",
     "results of a double backward exchanged": "double-backward-exchanged",
@@ -297,3 +300,36 @@ def test_what_the_code_computes_is_an_equation_that_is_read_back():
         equation = computed(name, "dx")
         assert str(parse(str(equation), zero_outside=False)) == str(equation)
         assert equation != right_equation("dx")
+
+
+def judged_bias(actual):
+    """What is said of a db that came out like this on one layer."""
+    probe = integers(Sizes(batch=2, channels=2, filters=3))
+    case = Case(probe, actual(probe.dz), truth("db", probe), 0.0)
+    found = explain(Evidence("db", SimpleNamespace(abilities=Abilities()), (case,)))
+    return found.mistakes[0].name, found.variants[0]
+
+
+def test_a_wrong_sum_of_the_bias_says_over_which_axes_it_runs():
+    assert judged_bias(lambda dz: dz.sum((0, 2))) == ("bias-sum", "over samples and rows only")
+    assert judged_bias(lambda dz: dz.sum(0)) == ("bias-sum", "over samples only")
+    last = judged_bias(lambda dz: dz[-1].sum((1, 2)))
+    assert last == ("overwritten-not-added", "samples")
+
+
+def judged(actual):
+    """What is said of a dw that is this function of the right one, on two layers."""
+    cases = []
+    for probe in (integers(Sizes(batch=2)), integers(Sizes(batch=3, size=(7, 8)))):
+        right = truth("dw", probe)
+        cases.append(Case(probe, actual(right), right, 1e-9))
+    layouts = {"data": "NCHW", "out": "NCHW", "weights": "KCHW"}
+    here = SimpleNamespace(abilities=Abilities(), places={}, **layouts)
+    found = explain(Evidence("dw", here, tuple(cases)))
+    return found and (found.mistakes[0].name, found.variants[0])
+
+
+def test_a_number_before_the_whole_sum_is_named_with_its_size():
+    assert judged(lambda dw: 0.01 * dw) == ("constant-factor", "times 0.01")
+    assert judged(lambda dw: 3 * dw) == ("constant-factor", "times 3")
+    assert judged(lambda dw: dw / np.linalg.norm(dw)) is None

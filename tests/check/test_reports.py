@@ -19,10 +19,13 @@ from convgrad.check.forms.junit import write_junit
 from convgrad.check.forms.lesson import MISSED, missed, write_lesson
 from convgrad.check.forms.page import write_page
 from convgrad.check.forms.picture import draw_difference
+from convgrad.check.forms.slips import SLIPS, slip
 from convgrad.check.forms.text import write_summary, write_text
-from convgrad.check.forms.words import difference, numbers
-from convgrad.check.mistakes.equations import CHANGES
+from convgrad.check.forms.words import difference, drawn, numbers
+from convgrad.check.forms.worked import worked
+from convgrad.check.mistakes.equations import CHANGES, computed
 from convgrad.check.mistakes.table import BY_NAME
+from convgrad.check.probe import Sizes
 from convgrad.check.report import Counterexample, FileReport, PassReport
 from convgrad.cli import check
 from convgrad.testing import assert_conv_backward
@@ -495,3 +498,70 @@ def test_a_result_of_another_shape_is_said_by_its_shape():
 
 def test_no_zero_has_a_sign():
     assert numbers(np.array([-0.0, 1.0])) == "[0., 1.]"
+
+
+def departures(name):
+    """The lesson of a file of the corpus, from the step that it marks."""
+    text = write_lesson([check_file(CORPUS / name)])
+    assert max(map(len, text.splitlines())) <= 80
+    return " ".join(text[text.index("→") :].split())
+
+
+def test_the_lesson_says_why_the_step_forbids_the_mistake():
+    stride = departures("cache_loops__stride_ignored.py")
+    assert "Solved for o it leaves a division by s" in stride
+    assert "the code has" in stride
+    turned = departures("grey_scipy__rotation_missing.py")
+    assert "the place in dz moves backwards" in turned
+    assert "dz[0,0,0,0] · w[0,0,0,0]" in turned
+
+
+def test_the_lesson_does_not_blame_the_derivation_for_a_slip_of_the_language():
+    text = departures("cache_loops__crop_empty.py")
+    assert text.startswith("→ 6. solving a subscript")
+    assert "The derivation is not at fault" in text
+    assert "in Python -0 is 0" in text
+    assert "dx has the shape (1, 1, 1, 1), the code's (1, 1, 0, 0)" in text
+
+
+def test_every_mistake_that_belongs_to_a_step_says_how_it_comes_about():
+    plain = {"divided-by-batch", "low-precision", "not-deterministic", "bias-ignored",
+             "weight-gradient-for-input-gradient"}  # fmt: skip
+    assert {name for name in MISSED if not slip(name, "dx")} <= plain
+    assert {name for name, _ in SLIPS} <= {*BY_NAME}
+
+
+def one_entry(actual, **arrays):
+    """A layer of one sample and one window of two taps, of which dx comes out wrong."""
+    sizes = Sizes(batch=1, channels=1, filters=1, size=(1, 2), kernel=(1, 2))
+    numbers_of = {
+        "w": np.array([2.0, 5.0]).reshape(1, 1, 1, 2),
+        "dz": np.array([3.0]).reshape(1, 1, 1, 1),
+    }
+    expected = np.array([6.0, 15.0]).reshape(1, 1, 1, 2)
+    actual = np.array(actual).reshape(1, 1, 1, 2)
+    return Counterexample("dx", "", numbers_of | arrays, expected, actual, "", sizes)
+
+
+def test_a_wrong_entry_is_written_out_term_by_term():
+    assert list(worked(one_entry([15.0, 6.0]))) == [
+        "dx[0,0,0,0] = dz[0,0,0,0] · w[0,0,0,0] = 3 · 2 = 6",
+        "the code has 15 = dz[0,0,0,0] · w[0,0,0,1]",
+    ]
+    assert list(worked(one_entry([0.0, 15.0]), flat=True)) == [
+        "dx[0,0,0] = dz[0,0,0] · w[0,0,0] = 3 · 2 = 6",
+        "the code has 0, no term at all",
+    ]
+    assert list(worked(one_entry([7.0, 15.0])))[1] == "the code has 7"
+
+
+def test_a_number_that_two_products_give_is_not_explained():
+    same = np.array([2.0, 2.0]).reshape(1, 1, 1, 2)
+    assert list(worked(one_entry([4.0, 6.0], w=same)))[1] == "the code has 4"
+    example = one_entry([6.0, 9.0], w=np.array([3.0, 3.0]).reshape(1, 1, 1, 2))
+    assert list(worked(example))[1] == "the code has 9"
+
+
+def test_a_factor_made_of_sizes_is_drawn_as_a_fraction():
+    equation = computed("mean-over-positions", "dw", "positions")
+    assert "1/O · dz[n,k,o]" in drawn(equation, 76)

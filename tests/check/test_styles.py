@@ -78,3 +78,93 @@ def test_other_layers_are_left_alone(tmp_path):
     path = tmp_path / "layers.py"
     path.write_text("def relu_backward(d, c): return d\ndef max_pool_backward(d, c): return d\n")
     assert check_file(path).error
+
+
+SLOTS = """
+import numpy as np
+
+class Parameter:
+    __slots__ = ("data", "grad")
+    def __init__(self, data):
+        self.data, self.grad = data, None
+
+class Conv:
+    __slots__ = ("weight", "x")
+    def __init__(self, channels, filters, kernel_size):
+        self.weight = Parameter(np.zeros((filters, channels, kernel_size, kernel_size)))
+
+    def forward(self, x):
+        self.x = np.lib.stride_tricks.sliding_window_view(x, self.weight.data.shape[2:], (2, 3))
+        return np.einsum("nchwij,kcij->nkhw", self.x, self.weight.data)
+
+    def backward(self, dz):
+        self.weight.grad = np.einsum("nchwij,nkhw->kcij", self.x, dz)
+"""
+
+
+def test_attributes_in_slots_are_seen(tmp_path):
+    (tmp_path / "conv.py").write_text(SLOTS)
+    (report,) = check_file(tmp_path / "conv.py").passes
+    assert report.verdicts["forward"] == report.verdicts["dw"] == "right"
+    assert report.conventions["dw"].startswith("attribute.weight.grad")
+
+
+def test_a_stride_that_stands_in_the_code_is_said():
+    (report,) = check_file(STYLES / "stride_in_the_code.py").passes
+    assert "the stride is 2 in the code: no other was probed" in report.notes
+
+
+CURVED = """
+import numpy as np
+
+class Conv:
+    def __init__(self, w, b):
+        self.w, self.b = w, b
+
+    def forward(self, x):
+        self.x = np.lib.stride_tricks.sliding_window_view(x, self.w.shape[2:], (2, 3))
+        z = np.einsum("nchwij,kcij->nkhw", self.x, self.w) + self.b[:, None, None]
+        self.a = CURVE
+        return self.a
+
+    def backward(self, da):
+        self.dw = np.einsum("nchwij,nkhw->kcij", self.x, da * self.a * (1 - self.a))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "curve"), [("sigmoid", "1 / (1 + np.exp(-z))"), ("tanh", "np.tanh(z)")]
+)
+def test_what_lies_behind_a_curved_activation_is_not_judged(tmp_path, name, curve):
+    (tmp_path / "conv.py").write_text(CURVED.replace("CURVE", curve))
+    (report,) = check_file(tmp_path / "conv.py").passes
+    assert report.verdicts["forward"] == "right"
+    assert report.verdicts["dw"] == "not computed"
+    assert not report.identified
+    assert f"ends in a {name}" in report.notes[0]
+
+
+NEEDS_TORCH = """
+import absent_framework.functional as F
+
+class Conv:
+    def __init__(self, w, b):
+        self.w, self.b = w, b
+
+    def forward(self, x):
+        self.x = x
+        return F.conv2d(x, self.w, self.b)
+
+    def backward(self, dz):
+        self.dw = F.weight(self.x, dz)
+"""
+
+
+def test_code_that_needs_what_is_not_installed_is_not_judged(tmp_path):
+    (tmp_path / "conv.py").write_text(NEEDS_TORCH)
+    (report,) = check_file(tmp_path / "conv.py").passes
+    assert set(report.verdicts.values()) == {"not computed"}
+    assert not report.identified
+    assert report.mistakes == ()
+    assert report.notes[0].startswith("absent_framework is not installed here")
+    assert "absent_framework.functional.conv2d" in report.failure

@@ -42,7 +42,7 @@ class Rule:
 GIVEN = Rule("given", "The forward pass.")
 CHAIN = Rule(
     "chain rule",
-    "A change of one input entry reaches the loss through every output entry it touches, "
+    "A change of one entry reaches the loss through every output entry it touches, "
     "so the derivative is the sum over all of them.",
 )
 LINEAR = Rule(

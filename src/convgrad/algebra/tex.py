@@ -85,8 +85,8 @@ class TexEquation:
 
 
 def is_tex(text: str) -> bool:
-    """Whether a text is LaTeX and not index notation."""
-    return bool(re.search(r"\\|[_^]\{", text))
+    """Whether a text is LaTeX and not index notation; arrays as a whole are no index notation."""
+    return bool(re.search(r"\\|[_^]\{|rot180\(\s*\w+\s*\)(?!\[)", text))
 
 
 def tex_equations(text: str) -> Iterator[TexEquation]:
@@ -166,6 +166,10 @@ def _faces(lexemes: list[_Lexeme]) -> Iterator[_Lexeme]:
         lexeme = lexemes[place]
         place += 1
         if place - 1 in skip:
+            continue
+        if lexeme.text.lower() == "rot" and place < len(lexemes) and lexemes[place].text == "180":
+            yield _Lexeme("word", "rot180", lexeme.column, whole=True)
+            place += 1
             continue
         if lexeme.is_command(*_MARKS):
             place = yield from _marked(lexemes, place, _MARKS[lexeme.text])

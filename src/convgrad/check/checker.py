@@ -13,7 +13,7 @@ from convgrad.check.double import find_double, judge_double
 from convgrad.check.judge import judge
 from convgrad.check.report import FileReport, PassReport
 from convgrad.check.sandbox import Code, Limits, Sandbox
-from convgrad.check.source import SourceError, find_targets, read_source
+from convgrad.check.source import NothingFoundError, SourceError, find_targets, read_source
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,30 @@ def check_file(
     except Exception as error:  # noqa: BLE001  (one file must not end the run over all others)
         text = f"convgrad failed on this file: {type(error).__name__}: {error}\nplease report it"
     return FileReport(str(path), error=text, seconds=time.monotonic() - started)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files below a folder that a check has something to say about, in order.
+
+    Those are files with a backward pass, and files that cannot be read as what they claim to be.
+    What is hidden, or put there by Python, is left out.
+    """
+    below = (f.relative_to(folder) for end in ("*.py", "*.ipynb") for f in folder.rglob(end))
+    named = [f for f in below if not any(_is_furniture(part) for part in f.parts)]
+    return [folder / f for f in sorted(named) if _has_something(folder / f)]
+
+
+def _is_furniture(part: str) -> bool:
+    return part.startswith(".") or part in {"__pycache__", "site-packages", "node_modules"}
+
+
+def _has_something(path: Path) -> bool:
+    try:
+        return bool(find_targets(read_source(path)))
+    except NothingFoundError:
+        return False
+    except (SourceError, RecursionError, MemoryError):
+        return True
 
 
 def _check(path: Path, name: str | None, options: Options, started: float) -> FileReport:

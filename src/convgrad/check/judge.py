@@ -58,13 +58,21 @@ def judge(
 ) -> PassReport:
     """The report on one target."""
     line = target.backward[0].line
+    wishes = wishes or Wishes()
     try:
         convention = find_convention(target, sandbox, wishes)
     except SearchError as error:
-        return _never_runs(target, source, str(error), error.failure)
-    observations = _observe_all(convention, sandbox, wishes or Wishes())
+        if error.failure is not None and error.failure.lacks:
+            return _lacking(target, error.failure)
+        report = _never_runs(target, source, str(error), error.failure)
+        return replace(report, notes=report.notes + wishes.doubt)
+    if convention.abilities.activation:
+        return _with_activation(convention)
+    observations = _observe_all(convention, sandbox, wishes)
     if not convention.places or not observations:
         failure = _first_failure(convention, sandbox, observations)
+        if failure is not None and failure.lacks:
+            return _lacking(target, failure)
         report = _never_runs(target, source, str(failure or "no gradient was found"), failure)
         forward: Verdict = _forward_alone(convention, observations)
         verdicts: dict[Pass, Verdict] = {**report.verdicts, "forward": forward}
@@ -75,6 +83,7 @@ def judge(
             verdicts=verdicts,
             conventions=describe(convention),
             mistakes=report.mistakes if failure else (),
+            notes=report.notes + wishes.doubt,
         )
     judged: dict[Pass, Judged | None] = {
         p: _judge_pass(p, convention, observations, source) for p in PASSES
@@ -94,7 +103,7 @@ def judge(
         _counterexample(convention, verdicts, observations, sandbox),
         str(failure) if failure else "",
         line,
-        (*_notes(convention, source), *(wishes or Wishes()).unheard(convention.abilities)),
+        (*_notes(convention, source), *wishes.unheard(convention)),
     )
 
 
@@ -410,9 +419,12 @@ def _notes(c: Convention, source: Source) -> list[str]:
         square = "square" if a.axes < 3 else "cubic"
         notes.append(f"only {square} kernels can be set or are understood: no others were probed")
     if not a.stride:
-        notes.append("no stride can be set: stride was not probed")
+        fixed = f"the stride is {a.stride_fixed} in the code: no other was probed"
+        plain = "no stride can be set: stride was not probed"
+        notes.append(fixed if a.stride_fixed > 1 else plain)
     if not (a.padding or a.same):
-        notes.append("no padding can be set: padding was not probed")
+        fixed = f"the padding is {a.padding_fixed} in the code: no other was probed"
+        notes.append(fixed if a.padding_fixed else "no padding can be set: padding was not probed")
     notes += [
         f"{gradient} shows only in the optimiser's step, which is no more than its sign: "
         + ("the sign is wrong" if gradient in c.places else "it is not judged")
@@ -447,10 +459,43 @@ def _forward_alone(c: Convention, observations: list[Observation]) -> Verdict:
     if c.forward is None:
         return "not computed"
     cases = [_case(o, "forward", c) for o in observations if "forward" in o.found]
-    cases = [case for case in cases if not case.crashed]
-    if not cases:
-        return "right"
-    return "right" if all(case.is_right for case in cases) else "wrong"
+    ran = [case for case in cases if not case.crashed]
+    if not ran:
+        return "crashes" if cases else "not computed"
+    return "right" if all(case.is_right for case in ran) else "wrong"
+
+
+def _with_activation(c: Convention) -> PassReport:
+    """A curved activation inside the layer: its output is right, the rest is not judged."""
+    name = c.abilities.activation
+    verdicts: dict[Pass, Verdict] = {"forward": "right"}
+    verdicts |= dict.fromkeys(GRADIENTS, "not computed")
+    note = (
+        f"the layer ends in a {name}, whose derivative is part of its gradients: they are not"
+        f" judged. Check the layer without the {name}"
+    )
+    return PassReport(
+        c.target.name,
+        verdicts,
+        conventions=describe(c) | {"activation": f"a {name} inside the layer"},
+        line=c.target.backward[0].line,
+        notes=(note,),
+        identified=False,
+    )
+
+
+def _lacking(target: Target, failure: Failure) -> PassReport:
+    """Code that needs a package which is not there can be neither right nor wrong."""
+    return PassReport(
+        target.name,
+        dict.fromkeys(PASSES, "not computed"),
+        failure=str(failure),
+        line=target.backward[0].line,
+        notes=(
+            f"{failure.lacks} is not installed here, and the code needs it: nothing was judged",
+        ),
+        identified=False,
+    )
 
 
 def _never_runs(target: Target, source: Source, text: str, failure: Failure | None) -> PassReport:

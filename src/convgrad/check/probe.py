@@ -237,6 +237,7 @@ class Abilities:
     output_padding: bool = False
     flipped: bool = False
     relu: bool = False
+    activation: str = ""
     transposed: bool = False
     depthwise: bool = False
     mode: str = "constant"

@@ -13,6 +13,7 @@ from convgrad.check.nest import PASSES
 if TYPE_CHECKING:
     from convgrad.algebra.expression import Equation
     from convgrad.check.nest import Array, Pass
+    from convgrad.check.probe import Sizes
 
 Verdict: TypeAlias = Literal[
     "right", "right up to a convention", "wrong", "not computed", "crashes", "unexplained"
@@ -101,7 +102,16 @@ class FoundMistake:
 
 @dataclass(frozen=True, eq=False)
 class Counterexample:
-    """The smallest layer that was found to show a wrong gradient."""
+    """The smallest layer that was found to show a wrong gradient.
+
+    Attributes:
+        gradient: the pass that is wrong.
+        layer: the layer in words.
+        arrays: x, w, b and dz.
+        expected, actual: what is right and what came back; None where nothing did.
+        failure: the error, where nothing came back.
+        sizes: the layer.
+    """
 
     gradient: str
     layer: str
@@ -109,6 +119,7 @@ class Counterexample:
     expected: Array
     actual: Array | None
     failure: str = ""
+    sizes: Sizes | None = None
 
     @property
     def first_difference(self) -> tuple[int, ...] | None:

@@ -72,6 +72,12 @@ class Failure:
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}" if self.text else self.kind
 
+    @property
+    def lacks(self) -> str:
+        """The package without which the code cannot run: a stand-in for it was used."""
+        absent = self.kind == "ImportError" and self.text.endswith(" is not installed here")
+        return self.text.split()[0].partition(".")[0] if absent else ""
+
     def line_in(self, path: str) -> int | None:
         """The innermost line of the file that took part."""
         inside = [line for name, line, _ in self.lines if name == path]
@@ -150,6 +156,15 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    @property
+    def spent(self) -> float:
+        """Seconds of work on this file so far: ours in this thread, and the child's own.
+
+        What the machine does for others does not count, so that the same search on a busy machine
+        comes as far.
+        """
+        return time.thread_time() + self._spent
 
     @property
     def time_left(self) -> float:

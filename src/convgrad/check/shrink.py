@@ -69,6 +69,7 @@ def smallest_counterexample(
         expected_of(which, c, probe),
         None if isinstance(actual, Failure) else actual,
         failure,
+        probe.sizes,
     )
 
 

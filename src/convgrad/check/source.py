@@ -75,6 +75,10 @@ class SourceError(ConvgradError, ValueError):
     """A file in which no backward pass can be looked for."""
 
 
+class NothingFoundError(SourceError):
+    """A file that can be read and has no backward pass of a convolution."""
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a function: its name and the text of its default, if it has one."""
@@ -181,7 +185,9 @@ def read_source(path: Path) -> Source:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise SourceError(f"cannot read {path}", got=str(error)) from None
+        raise SourceError(f"cannot read {path}", got=error.strerror or str(error)) from None
+    if "\0" in text:
+        raise SourceError(f"{path} is not Python", got="zero bytes: no text")
     cells: tuple[int, ...] = ()
     if path.suffix == ".ipynb":
         text, cells = _notebook(path, text)
@@ -223,8 +229,14 @@ def _notebook(path: Path, text: str) -> tuple[str, tuple[int, ...]]:
     try:
         cells = [c for c in json.loads(text)["cells"] if c["cell_type"] == "code"]
         sources = ["".join(c["source"]) for c in cells]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{path} is not a notebook", got=str(error)) from None
+    except ValueError as error:
+        raise SourceError(f"{path} is not a notebook", got=f"no JSON: {error}") from None
+    except (KeyError, TypeError, AttributeError):
+        raise SourceError(
+            f"{path} is not a notebook",
+            got="JSON without cells",
+            expected="a notebook of version 4, with a list of cells",
+        ) from None
     lines: list[str] = []
     starts: list[int] = []
     for source in sources:
@@ -269,6 +281,8 @@ def find_targets(
     """
     classes = classes_of(source.tree)
     functions = {n.name: n for n in _functions(source.tree)}
+    if name is None and backward in functions:
+        name = backward
     if name is None:
         targets = [
             t for c in classes if (t := _class_target(c, classes, forward, backward)) is not None
@@ -280,11 +294,13 @@ def find_targets(
     else:
         targets = [_named_target(name, classes, functions, source.path, forward, backward)]
     if not targets:
-        raise SourceError(
+        names = sorted({*classes, *functions})
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        raise NothingFoundError(
             f"no backward pass of a convolution in {source.path}",
-            got=f"{len(classes)} classes, {len(functions)} functions",
-            expected="a class with forward and backward, or a function such as conv_backward",
-            mend=f"name it: {source.path}:NAME",
+            got=", ".join(names[:8]) + more or "no class and no function",
+            expected=_expected(forward, backward),
+            mend=f"name it: {source.path}:{names[0]}" if names else "",
         )
     return [
         replace(
@@ -294,6 +310,14 @@ def find_targets(
         )
         for t in targets
     ]
+
+
+def _expected(forward: str | None, backward: str | None) -> str:
+    """What was looked for: by the names that the user has given, or by the usual ones."""
+    if forward or backward:
+        names = " and ".join(name for name in (forward, backward) if name)
+        return f"a class with {names}"
+    return "a class with forward and backward, or a function such as conv_backward"
 
 
 def _text_of_target(
@@ -338,6 +362,12 @@ def _named_target(
         first = functions.get(forward or "")
         found = read_function(first) if first is not None else _forward_of(name, functions)
         return Target(name, None, found, (read_function(functions[name]),))
+    if name in classes:
+        raise SourceError(
+            f"no backward pass in {name} in {path}",
+            got=f"{backward} is not one of its methods" if backward else "",
+            expected=", ".join(_methods(classes[name], classes, frozenset())),
+        )
     raise SourceError(
         f"no backward pass named {name} in {path}",
         expected=", ".join(sorted({*classes, *functions})[:30]),
@@ -353,10 +383,10 @@ def _class_target(
     strict: bool = True,
 ) -> Target | None:
     methods = _methods(classes[name], classes, frozenset())
-    backward = _pick(
-        methods, (backward_name.lower(),) if backward_name else BACKWARD_NAMES, BACKWARD
-    )
-    forward = _pick(methods, (forward_name.lower(),) if forward_name else FORWARD_NAMES, None)
+    if not {forward_name or "", backward_name or ""} <= {"", *methods}:
+        return None
+    backward = methods.get(backward_name or "") or _pick(methods, BACKWARD_NAMES, BACKWARD)
+    forward = methods.get(forward_name or "") or _pick(methods, FORWARD_NAMES, None)
     if backward is None and _may_be_convolution(classes[name]):
         forward, backward = pair_by_use(methods) or (forward, None)
     if backward is None or (strict and (OTHER_LAYER.search(name) and not CONVOLUTION.search(name))):

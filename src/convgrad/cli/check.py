@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -49,7 +50,12 @@ def add_parser(subparsers: Subparsers) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="*", metavar="FILE[:NAME]", help="Python files or notebooks")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE[:NAME]",
+        help="Python files, notebooks, or folders of them; NAME is a class or a function",
+    )
     group = parser.add_argument_group("equations")
     group.add_argument("--equation", metavar="TEXT", help="an equation, in LaTeX or as text")
     group.add_argument(
@@ -110,9 +116,10 @@ def run(arguments: argparse.Namespace) -> int:
         return _check_equation(arguments)
     if not arguments.files:
         raise ConvgradError("nothing to check", mend="name a file, or give --equation")
-    reports = _check_files(arguments)
+    files = [file for text in arguments.files for file in _files(text)]
+    reports = _check_files(arguments, files)
     _write(arguments, reports)
-    if len(reports) < len(arguments.files):
+    if len(reports) < len(files):
         return INTERRUPTED
     if any(not p.is_right for r in reports for p in r.passes):
         return 1
@@ -120,8 +127,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 2 if nothing else 0
 
 
-def _check_files(arguments: argparse.Namespace) -> list[FileReport]:
+def _check_files(
+    arguments: argparse.Namespace, files: Sequence[tuple[Path, str | None]]
+) -> list[FileReport]:
     """The report of every file, shown as soon as it is there; after Ctrl-C of those that are."""
+    from dataclasses import replace
+
     from convgrad.check.checker import check_file
     from convgrad.check.forms.text import write_details
 
@@ -129,17 +140,18 @@ def _check_files(arguments: argparse.Namespace) -> list[FileReport]:
     details = not (arguments.json or arguments.brief)
     reports: list[FileReport] = []
     try:
-        for number, text in enumerate(arguments.files, start=1):
-            path, name = _split(text)
-            _show_progress(f"{number}/{len(arguments.files)} ", str(path))
-            reports.append(check_file(path, name, options))
+        for number, (path, name) in enumerate(files, start=1):
+            _show_progress(f"{number}/{len(files)} ", str(path))
+            owner, _, method = (name or "").partition(".")
+            wishes = replace(options.wishes, backward=method or options.wishes.backward)
+            reports.append(check_file(path, owner or None, replace(options, wishes=wishes)))
             _show_progress("", "")
             if details:
                 write_details(reports[-1], sys.stdout)
                 sys.stdout.flush()
     except KeyboardInterrupt:
         _show_progress("", "")
-        sys.stderr.write(f"interrupted: {len(reports)} of {len(arguments.files)} files checked\n")
+        sys.stderr.write(f"interrupted: {len(reports)} of {len(files)} files checked\n")
     return reports
 
 
@@ -154,9 +166,28 @@ def _show_progress(counted: str, path: str) -> None:
     sys.stderr.flush()
 
 
+def _files(text: str) -> list[tuple[Path, str | None]]:
+    """The file and the name in it, or all files of a folder that have a backward pass."""
+    from convgrad.check.checker import files_in
+
+    path, name = _split(text)
+    if name is not None or not path.is_dir():
+        return [(path, name)]
+    found = files_in(path)
+    if not found:
+        raise ConvgradError(
+            f"no backward pass of a convolution below {path}",
+            expected="Python files or notebooks",
+            mend="name a file",
+        )
+    return [(file, None) for file in found]
+
+
 def _split(text: str) -> tuple[Path, str | None]:
+    """The file and the name after its colon, such as `Conv2D` or `Conv2D.backward`."""
     path, separator, name = text.rpartition(":")
-    if separator and name.isidentifier() and not Path(text).exists():
+    is_name = all(part.isidentifier() for part in name.split("."))
+    if separator and path and is_name and not Path(text).exists():
         return Path(path), name
     return Path(text), None
 
@@ -169,9 +200,9 @@ def _options(arguments: argparse.Namespace) -> Options:
     if arguments.seconds <= 0 or arguments.total <= 0 or arguments.memory < 256:
         raise ConvgradError("limits are positive", expected="--memory of at least 256 MB")
     wishes = Wishes(
-        arguments.layout,
-        arguments.weights_layout,
-        arguments.bias_layout,
+        _letters("--layout", arguments.layout, "NCDHW", "NHWC"),
+        _letters("--weights-layout", arguments.weights_layout, "KCDHW1()", "HWCK"),
+        _letters("--bias-layout", arguments.bias_layout, "KDHW01", "111K"),
         forward=arguments.forward_name,
         backward=arguments.backward_name,
         kind=arguments.kind,
@@ -181,6 +212,20 @@ def _options(arguments: argparse.Namespace) -> Options:
     )
     limits = Limits(arguments.seconds, arguments.total, arguments.memory * 2**20)
     return Options(wishes, limits, arguments.run_module)
+
+
+def _letters(option: str, layout: str | None, letters: str, example: str) -> str | None:
+    """A layout, refused where it has a letter too many or twice; small letters will do."""
+    if layout is None:
+        return None
+    layout = layout.upper()
+    axes = [letter for letter in layout if letter.isalpha()]
+    brackets = re.sub(r"\([A-Z]+\)", "", layout)
+    if set(layout) - set(letters) or len(set(axes)) < len(axes) or set(brackets) & set("()"):
+        raise ConvgradError(
+            f"{option} {layout}", expected=f"{' '.join(letters)}, each once, such as {example}"
+        )
+    return layout
 
 
 def _layer(arguments: argparse.Namespace) -> dict[str, object]:

@@ -154,6 +154,12 @@ class _Writer:
     def access(self, access: Access) -> Layout:
         tensor = access.tensor
         name = tensor.name
+        if "/" in name:  # a number made of sizes, such as 1/(N·O)
+            top, bottom = (
+                row(*(Number(n) if n.isdigit() else Symbol(n) for n in part.strip("()").split("·")))
+                for part in name.split("/")
+            )
+            return Fraction(top, bottom)
         if self.way.loss and name not in self.way.tensors and name[1:] in self.way.tensors:
             of = Access(replace(tensor, name=name[1:]), access.subscripts)
             top = row(Symbol("∂"), Symbol(self.way.loss))

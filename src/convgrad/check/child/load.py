@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib.abc
+import re
 import sys
 import types
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -19,7 +20,8 @@ from typing import Any
 _PLAIN_CALLS = frozenset(
     {
         "array", "asarray", "zeros", "ones", "eye", "arange", "sqrt", "default_rng", "RandomState",
-        "getLogger", "namedtuple", "TypeVar", "NewType", "float32", "float64", "finfo", "dtype",
+        "getLogger", "get_logger", "namedtuple", "TypeVar", "NewType", "float32", "float64",
+        "finfo", "dtype",
         "tuple", "list", "dict", "set", "frozenset", "range", "int", "float", "partial", "lru_cache",  # noqa: E501
     }
 )  # fmt: skip
@@ -56,12 +58,51 @@ class Missing:
         return (MissingBase,)
 
     def __call__(self, *values: Any, **options: Any) -> Any:
-        """A decorator leaves its function alone; anything else fails once the module runs."""
+        """A decorator leaves its function alone; anything else fails once the module runs.
+
+        A parallel range is a range. What makes the first weights gives an array of the shape that
+        it was asked for: which numbers they are does not matter, they are set for every probe.
+        """
+        name = self.__name__.rpartition(".")[2]
         if len(values) == 1 and not options and callable(values[0]):
             return values[0]  # a decorator, such as numba.njit
+        if name == "prange":
+            return range(*values)
+        if _MAKES_WEIGHTS.search(self.__name__) and (shape := _shape_in(values, options)):
+            return _full(shape)
         if Missing.loading:
             return self
+        if _TELLS.search(self.__name__):
+            return None
         raise ImportError(f"{self.__name__} is not installed here")
+
+
+_MAKES_WEIGHTS = re.compile(
+    r"init|normal|uniform|xavier|glorot|kaiming|lecun|randn?\b|(^|[._])he([._]|$)|zeros|ones",
+    re.IGNORECASE,
+)
+
+_TELLS = re.compile(
+    r"(^|[._])(get)?log(ger|ging)?([._]|$)|\.(debug|info|warn(ing)?)$", re.IGNORECASE
+)
+
+
+def _shape_in(values: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...]:
+    """The shape among the arguments: a tuple of sizes, or sizes one by one."""
+    given = [*values, *(options[name] for name in ("shape", "size") if name in options)]
+    shapes: list[Any] = [v for v in given if isinstance(v, (tuple, list))]
+    shapes.append([v for v in given if type(v) is int])
+    for shape in shapes:
+        sizes: list[Any] = list(shape)
+        if sizes and all(type(n) is int and n > 0 for n in sizes):
+            return tuple(sizes)
+    return ()
+
+
+def _full(shape: tuple[int, ...]) -> Any:
+    import numpy as np
+
+    return np.full(shape, 0.5)
 
 
 def definitions_only(tree: ast.Module) -> ast.Module:
@@ -196,7 +237,22 @@ def _with_names(module: Any, wanted: Any, importer: Any, own: set[str]) -> Any:
     return module
 
 
-def _import_or_stand_in(real: Any, own: set[str]) -> Any:
+def _lines_with_alternative(tree: ast.Module) -> set[int]:
+    """The lines of imports that the file itself has another way for: `except ImportError`."""
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Try) and any(map(_catches_import, node.handlers)):
+            inside = (n for s in node.body for n in ast.walk(s))
+            found |= {n.lineno for n in inside if isinstance(n, (ast.Import, ast.ImportFrom))}
+    return found
+
+
+def _catches_import(handler: ast.ExceptHandler) -> bool:
+    caught = "Exception" if handler.type is None else ast.unparse(handler.type)
+    return any(name in caught for name in ("ImportError", "ModuleNotFoundError", "Exception"))
+
+
+def _import_or_stand_in(real: Any, own: set[str], tried: set[int]) -> Any:
     def import_module(
         name: str,
         globals: Any = None,  # noqa: A002  (names of __import__)
@@ -216,9 +272,12 @@ def _import_or_stand_in(real: Any, own: set[str]) -> Any:
                     return _with_names(module, fromlist, globals, own)
                 except (ImportError, ValueError, TypeError):
                     pass
-            if not Missing.loading:
+            line = sys._getframe(1).f_lineno  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            has_alternative = importer.get("__name__") == "checked" and line in tried
+            if not Missing.loading or has_alternative:
                 raise
-            return Missing(name or "package")
+            # `import a.b as c` asks for a and takes b from it
+            return Missing((name if fromlist else name.partition(".")[0]) or "package")
 
     return import_module
 
@@ -243,7 +302,8 @@ def load(
     sys.modules["checked"] = module
     namespace = module.__dict__
     real = builtins.__import__
-    builtins.__import__ = _import_or_stand_in(real, own)
+    tried = _lines_with_alternative(ast.parse(source, path))
+    builtins.__import__ = _import_or_stand_in(real, own, tried)
     if python2:
         for name, value in (
             ("xrange", range),

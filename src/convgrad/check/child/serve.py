@@ -196,10 +196,22 @@ def _children(value: Any, path: tuple[Any, ...]) -> list[tuple[str, Any, Any]]:
         return [("item", k, v) for k, v in items if isinstance(k, (str, int))]
     if wire.is_list(value) or wire.is_tuple(value):
         return [("item", i, v) for i, v in enumerate(value[:64])]
-    is_object = hasattr(value, "__dict__") and not isinstance(value, type)
-    if is_object and (not path or not callable(value)):
-        return [("attribute", k, v) for k, v in vars(value).items()]
-    return []
+    is_object = not isinstance(value, type) and (not path or not callable(value))
+    if not is_object:
+        return []
+    own: dict[str, Any] = dict(getattr(value, "__dict__", {}))
+    own |= {name: getattr(value, name) for name in _slots(value) if hasattr(value, name)}
+    return [("attribute", k, v) for k, v in own.items()]
+
+
+def _slots(value: Any) -> list[str]:
+    """Attributes of a class with __slots__, which have no dictionary."""
+    kinds: tuple[type, ...] = value.__class__.__mro__
+    found: list[str] = []
+    for kind in kinds:
+        slots: Any = kind.__dict__.get("__slots__", ())
+        found += [slots] if isinstance(slots, str) else [n for n in slots if isinstance(n, str)]
+    return [name for name in found if not name.startswith("__")]
 
 
 def _snapshot(value: Any, depth: int = 0) -> Any:

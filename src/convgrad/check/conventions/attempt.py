@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from convgrad.check.conventions.convention import (
         Convention,
     )
-    from convgrad.check.sandbox import Failure
+    from convgrad.check.sandbox import Failure, Sandbox
     from convgrad.check.source import Target
 
 
@@ -28,17 +27,18 @@ class SearchError(Exception):
         self.failure = failure
 
 
-@dataclass
 class Budget:
-    """How many trials and how much time the search has used."""
+    """How many trials and how much work the search has used."""
 
-    trials: int = 0
-    started: float = 0.0
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._trials = 0
+        self._sandbox = sandbox
+        self._started = sandbox.spent
 
     def spend(self) -> bool:
         """Count one trial; False when there have been enough."""
-        self.trials += 1
-        return self.trials < MOST_TRIALS and time.monotonic() - self.started < SECONDS
+        self._trials += 1
+        return self._trials < MOST_TRIALS and self._sandbox.spent - self._started < SECONDS
 
 
 @dataclass(frozen=True)

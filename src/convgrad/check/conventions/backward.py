@@ -147,7 +147,8 @@ def joint(every: list[list[Arguments]]) -> Iterator[tuple[Arguments, ...]]:
 
 def kept_arguments(c: Convention, sandbox: Sandbox) -> list[Kept]:
     """What the forward pass returned beside the output, as arguments of the backward pass."""
-    if c.forward is None or c.target.is_class:
+    takes_cache = any(CACHE.fullmatch(p.name) for f in c.target.backward for p in f.parameters)
+    if c.forward is None or (c.target.is_class and not takes_cache):
         return []
     value: Any = None
     for probe in places.search_probes(c):

@@ -516,12 +516,15 @@ def described(value: Any) -> dict[Path, Array]:
 
 
 def _stacked(found: dict[Path, Array]) -> dict[Path, Array]:
-    """Equal arrays of the entries of a list as one: every filter may be an object of its own."""
+    """Equal arrays of the entries of a list as one: every filter may be an object of its own.
+
+    Or the list holds the kernels themselves, an array for each filter.
+    """
     groups: dict[Path, dict[int, Array]] = {}
     for path, array in found.items():
         numbers = [i for i, (kind, name) in enumerate(path) if kind == "item" and name in range(64)]
         for i in numbers:
-            if i + 1 < len(path):
+            if i + 1 < len(path) or array.ndim >= 2:
                 every = (*path[:i], ("each", 0), *path[i + 1 :])
                 groups.setdefault(every, {})[path[i][1]] = array
     stacks: dict[Path, Array] = {}

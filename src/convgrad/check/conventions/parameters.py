@@ -64,7 +64,7 @@ def _rank_of_path(path: Path, pattern: re.Pattern[str]) -> tuple[int, int]:
 def parameter_paths(found: dict[Path, Array], c: Convention, probe: Probe) -> Iterator[Convention]:
     """The conventions whose weights are an array of the object, likeliest first."""
     shape = probe.sizes.shapes["w"]
-    layouts = weight_layouts(c.abilities)
+    layouts = tuple(dict.fromkeys((c.weights, *weight_layouts(c.abilities))))
     depthwise = c.abilities.depthwise
     candidates: list[tuple[tuple[int, int], Path, str]] = []
     for path, array in found.items():
@@ -77,9 +77,14 @@ def parameter_paths(found: dict[Path, Array], c: Convention, probe: Probe) -> It
             and belong_together(c.data, layout, depthwise=depthwise)
         ]
     candidates = [x for x in candidates if x[0][0] < 2] or candidates
-    for _, path, layout in sorted(candidates, key=lambda x: x[0])[:6]:
+    for _, path, layout in sorted(candidates, key=lambda x: (x[0][0], _is_entry(x[1]), x[0]))[:6]:
         named = replace(c, weights=layout, weights_path=path)
         yield _with_bias(named, found, probe, skip=path)
+
+
+def _is_entry(path: Path) -> bool:
+    """Whether this is one of several arrays of a list, and not all of them."""
+    return any(kind != "each" and isinstance(name, int) for kind, name in path)
 
 
 _BIAS_NAMES = re.compile(r"^_?(b\d?|bias(es)?|w0|b0|offsets?|thresholds?|thetas?)$", re.IGNORECASE)

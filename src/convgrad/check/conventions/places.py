@@ -227,6 +227,12 @@ def _candidates(
             axes, sizes = axes_of(gradient, layout, probe)
             if not fits(array.shape, axes, layout, sizes):
                 continue
+            if (
+                gradient == "dw"
+                and layout != c.weights
+                and fits(array.shape, axes, c.weights, sizes)
+            ):
+                continue  # of two orders of the same lengths that of the weights is meant
             for factor in _factors(c, place):
                 located = replace(place, layout=layout, factor=place.factor * factor)
                 value = read_place(located, gradient, probe, run, 0)

@@ -258,7 +258,7 @@ ROLES: tuple[Role, ...] = (
     Role(
         "filters",
         r"(n_?|num_?)(filters?|kernels?|out)|out_channels|c_?out|k|n?f",
-        r"(n_?|nb_?|num_?|number_?of_?|no_?of_?)(filters?|kernels?|out(put)?(_?(channels?|maps|filters))?|f|k|units|features|feature_maps)|"
+        r"(n_?|nb_?|num_?|number_?of_?|no_?of_?)(filters?|kernels?|out(put)?(_?(channels?|maps|filters))?|f|k|units|features|(feature_?)?maps)|"
         r"filters?(_?(num|number|count|n))?|out_?(put)?_?(channels?|ch|c|depth|maps|planes|features|filters|dim|size)?|"
         r"c_?out|k|f|kernels?(_?(num|number|count))?|kernels_count|output_channels?|depth|channels?_?out|features|"
         r"fn|n_c|nf|nk|nout|n_channels_out|units|channels|out_channel_num",
@@ -276,7 +276,7 @@ ROLES: tuple[Role, ...] = (
         "kernel",
         r"k|_?kernel_?(size|shape|dim)?|filter_?(size|shape|dim)|ksize|k_size|size|f|kernel_sz",
         r"_?kernel_?(size|shape|dim\w*|len\w*|sz|width)?|filter_?(size|shape|dim\w*|width)|k(er)?(_?(size|sz))?|k_?size|size|f|"
-        r"field|receptive_field|window(_size)?|fsize|w_shape|dim|filter_sz|conv_size|kernel_hw|ks|kern\w*|shape|filters?_size|kernels_size",
+        r"field|receptive_field|window(_size)?|fsize|w_shape|dim|filter_sz|conv_size|kernel_hw|ks|kern(?!(el)?_?([hwd]|rows|cols)$)\w*|shape|filters?_size|kernels_size",
         (
             Way(
                 "number",
@@ -295,13 +295,13 @@ ROLES: tuple[Role, ...] = (
     Role(
         "kernel height",
         r"k_?h|kernel_?(h|height)|f_?h|filter_?(h|height)|hh|kernel_rows|fh",
-        r"k_?h|kernel_?(h|height|rows)|f_?h|filter_?(h|height|rows)|hh|height",
+        r"k_?h|kernel_?(h|height|rows)|f_?h|filter_?(h|height|rows)|hh|height|rows",
         (Way("number", lambda s: s.sizes.kernel[-2]),),
     ),
     Role(
         "kernel width",
         r"k_?w|kernel_?(w|width)|f_?w|filter_?(w|width)|ww|kernel_cols",
-        r"k_?w|kernel_?(w|width|cols)|f_?w|filter_?(w|width|cols)|ww|width",
+        r"k_?w|kernel_?(w|width|cols)|f_?w|filter_?(w|width|cols)|ww|width|col(umn)?s",
         (Way("number", lambda s: s.sizes.kernel[-1]),),
     ),
     Role(

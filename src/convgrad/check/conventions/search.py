@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from convgrad.check.conventions.attempt import (
     BATCH_AND_FILTERS,
     EXACT,
     MOST_TRIALS,
+    SHAPE,
     UP_TO_BIAS,
     Attempt,
     Budget,
@@ -47,12 +47,12 @@ def find_convention(target: Target, sandbox: Sandbox, wishes: Wishes | None = No
     Raises: SearchError: where every trial failed.
     """
     wishes = wishes or Wishes()
-    budget = Budget(0, time.monotonic())
+    budget = Budget(sandbox)
     found = _find_forward(target, sandbox, wishes, budget)
-    whole = find_backward(found, sandbox, Budget(0, time.monotonic()))
+    whole = find_backward(found, sandbox, Budget(sandbox))
     if not whole.places and found.bias:  # perhaps only the forward pass takes a bias of this shape
         for other in other_biases(found, sandbox):
-            tried = find_backward(other, sandbox, Budget(0, time.monotonic()))
+            tried = find_backward(other, sandbox, Budget(sandbox))
             if tried.places:
                 return tried
     return whole
@@ -65,9 +65,10 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
     gives numbers on every layer, and right ones on square layers alone.
     """
     best: Attempt | None = None
+    absent = 0
     kinds = list(_kinds(target, wishes))
     for kind, most in [*((k, FEW_TRIALS) for k in kinds[:2]), *((k, MOST_TRIALS) for k in kinds)]:
-        plausible_since, since_then = time.monotonic(), 0
+        plausible_since, since_then = sandbox.spent, 0
         first_look = most == FEW_TRIALS
         doubt = best is not None and best.score >= BATCH_AND_FILTERS
         attempts = _attempts(target, sandbox, wishes, budget, kind)
@@ -76,6 +77,9 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                 continue  # square is one assumption already
             if best is None or attempt.score > best.score:
                 best = attempt
+            absent += attempt.failure is not None and attempt.failure.lacks != ""
+            if absent == ENOUGH_ABSENT and best.score < SHAPE:
+                raise SearchError(say_why(target, attempt.failure), attempt.failure)
             if attempt.score >= EXACT:
                 found = any_kernel(attempt.convention, sandbox)
                 found = without_ignored(upgrade(found, sandbox), sandbox)
@@ -83,9 +87,9 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
                     return replace(found, abilities=replace(found.abilities, mode=wishes.mode))
                 return with_mode(found, sandbox)
             if best.score < BATCH_AND_FILTERS:
-                plausible_since, since_then = time.monotonic(), 0
+                plausible_since, since_then = sandbox.spent, 0
             since_then += 1
-            enough = since_then > ENOUGH_TRIALS and time.monotonic() - plausible_since > 1.0
+            enough = since_then > ENOUGH_TRIALS and sandbox.spent - plausible_since > 1.0
             if attempt.score >= UP_TO_BIAS or enough or not budget.spend():
                 break
         other = kind.transposed or kind.depthwise  # the name says so, and may mean another thing
@@ -100,6 +104,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
 
 
 FEW_TRIALS, ENOUGH_TRIALS = 150, 60
+ENOUGH_ABSENT = 20  # calls that end at a package which is not installed
 
 _ONE_AXIS = re.compile(
     r"1[-_ ]?d\b|conv(olution(al)?)?_?1d|temporal|sequence|time_?steps?", re.IGNORECASE
@@ -119,12 +124,12 @@ def _kinds(target: Target, wishes: Wishes) -> Iterator[Trial]:
         if pattern.search(f"{target.name} {target.forward.name if target.forward else ''}"):
             kinds.sort(key=lambda k, first=kind: k != first)
     ranks = [3, *ranks] if in_space else ranks
-    if wishes.axes is not None:
-        ranks = [wishes.axes]
+    if wishes.rank is not None:
+        ranks = [wishes.rank]
     if wishes.kind is not None:
         kinds = [wishes.kind]
     every = [(kind, axes) for kind in kinds for axes in ranks]
-    if wishes.axes is None and not in_space:  # nothing says so: the last that is tried
+    if wishes.rank is None and not in_space:  # nothing says so: the last that is tried
         every += [(kind, 3) for kind in kinds]
     for kind, axes in every:
         trial = Trial(axes, transposed=kind == "transposed", depthwise=kind == "depthwise")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convgrad.check.probe import base_sizes
 
 if TYPE_CHECKING:
+    from convgrad.check.conventions.convention import Convention
     from convgrad.check.probe import Abilities, Sizes
 
 
@@ -38,6 +39,22 @@ class Wishes:
     axes: int | None = None
     layer: dict[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def rank(self) -> int | None:
+        """How many axes the layer slides along, as far as the user has said so."""
+        written = self.data or self.weights
+        return self.axes or (sum(written.count(axis) for axis in "DHW") if written else None)
+
+    @property
+    def doubt(self) -> tuple[str, ...]:
+        """A remark for code that never ran: the reason may be what the user has set."""
+        said = (
+            ("layout", self.data), ("weights-layout", self.weights), ("bias-layout", self.bias),
+            ("kind", self.kind), ("axes", self.axes),
+        )  # fmt: skip
+        options = " ".join(f"--{name} {value}" for name, value in said if value)
+        return (f"tried with {options} only: without it, what fits is looked for",) * bool(options)
+
     def fix(self, sizes: Sizes, abilities: Abilities) -> Sizes:
         """The layer with the fixed fields, as far as the code can express them."""
         able = {
@@ -67,10 +84,17 @@ class Wishes:
             return (_FLAT[name], each[-1])
         return each if len(each) == abilities.rank else None
 
-    def unheard(self, abilities: Abilities) -> list[str]:
-        """The fixed fields that the code cannot express, in the words of the options."""
+    def unheard(self, c: Convention) -> list[str]:
+        """What was wished and is not so in the code, in the words of the options."""
+        abilities = c.abilities
         plain = self.fix(base_sizes(abilities), abilities)
-        return [
+        layouts = (("weights", self.weights, c.weights), ("bias", self.bias, c.bias))
+        others = [
+            f"--{name}-layout {wished} does not fit the code: it was read as {found}"
+            for name, wished, found in layouts
+            if wished and wished != found
+        ]
+        return others + [
             f"--{_OPTIONS.get(name, name)} is not understood by the code: other layers were probed"
             for name, value in self.layer.items()
             if getattr(plain, name) != self._on_axes(name, value, abilities)

@@ -719,6 +719,8 @@ def _words(layer: Layer, reading: Reading) -> list[str]:
         found.append(f"{data.access.name} is the input with its padding")
     elif padding == ZERO:
         found.append("no padding")
+    elif _is_size_less_one(padding) and reading.which == "dw":
+        found.append("dw is the part of the convolution in which the error lies inside the input")
     elif _is_size_less_one(padding):
         found.append("the error is padded by the kernel's size minus one (a full correlation)")
     elif not padding.letters:

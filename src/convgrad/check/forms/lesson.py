@@ -9,7 +9,9 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from convgrad.algebra.differentiate import CHAIN, DELTA, GIVEN, LINEAR, RANGES, SIFT, SOLVE, Rule
+from convgrad.check.forms.slips import slip
 from convgrad.check.forms.words import drawn
+from convgrad.check.forms.worked import entry_in_words, worked
 from convgrad.check.mistakes.equations import derivation_of, right_equation
 from convgrad.check.nest import PASSES
 from convgrad.check.report import BAD
@@ -29,6 +31,7 @@ MISSED: dict[str, tuple[Rule, ...]] = {
     **dict.fromkeys(
         (
             "first-sample-only", "all-into-first-sample", "overwritten-not-added", "sign",
+            "constant-factor",
             "loops-over-input", "last-window-missing", "last-filter-missing", "bias-sum",
             "mean-over-positions", "weight-gradient-for-input-gradient", "zeros-returned",
             "divided-by-batch", "clipped", "weight-decay", "uninitialised", "accumulates",
@@ -51,11 +54,11 @@ MISSED: dict[str, tuple[Rule, ...]] = {
         (
             "stride-ignored", "zero-insertion", "rotation-missing", "rotation-unwanted",
             "padding-twice", "padding-ignored", "padding-hard-coded", "wrong-side-cropped",
-            "dilation-ignored", "dilation-off-by-one", "height-for-width",
+            "dilation-ignored", "dilation-off-by-one", "height-for-width", "crop-empty",
+            "uncovered-rows", "margin-left-on",
         ),
         (SOLVE, LINEAR),
     ),
-    **dict.fromkeys(("crop-empty", "uncovered-rows"), (RANGES, SOLVE)),
     "bias-ignored": (GIVEN,),
 }  # fmt: skip
 
@@ -111,7 +114,8 @@ def _lesson(report: PassReport) -> str:
     for which in PASSES:
         mistakes = [m for m in report.mistakes if m.gradient == which]
         if report.verdicts.get(which) in BAD or mistakes:
-            lines += [*_derivation(which, report.verdicts.get(which, ""), mistakes), ""]
+            lines += [*_derivation(which, report.verdicts.get(which, ""), mistakes)]
+            lines += [*_in_numbers(which, report), ""]
     others = [m for m in report.mistakes if m.gradient not in PASSES]
     for mistake in others:
         lines += [f"{mistake.name}: {mistake.sentence}", f"  {mistake.remedy}", ""]
@@ -160,14 +164,32 @@ def _departure(mistake: FoundMistake, which: Pass) -> Iterator[str]:
     yield ""
     yield f"  → Here your code departs ({mistake.name}{place})."
     yield from _block("\n".join(wrap(mistake.code, WIDTH - 6)), 6)
+    rule = missed(mistake.name, which, transposed=mistake.transposed)
+    why = "" if mistake.transposed else slip(mistake.name, which)
     yield from _block("\n".join(wrap(mistake.sentence, WIDTH - 4)), 4)
+    yield from _block("\n".join(wrap(why or IN_CODE[rule], WIDTH - 4)), 4)
     if mistake.computed is not None:
         yield "    It computes"
         yield from _block(drawn(mistake.computed, WIDTH - 8), 8)
-    rule = missed(mistake.name, which, transposed=mistake.transposed)
-    yield from _block("\n".join(wrap(mistake.remedy, WIDTH - 4)), 4)
-    yield from _block("\n".join(wrap(IN_CODE[rule], WIDTH - 4)), 4)
+    yield from _block("\n".join(wrap(f"Mend: {mistake.remedy}", WIDTH - 4)), 4)
     yield ""
+
+
+def _in_numbers(which: Pass, report: PassReport) -> Iterator[str]:
+    """The first wrong entry of the smallest layer, term by term."""
+    example = report.counterexample
+    if example is None or example.gradient != which:
+        return
+    flat = not set("HD") & set(report.conventions.get("input", "HW"))
+    lines = list(worked(example, flat=flat))
+    if lines:
+        entry = entry_in_words(example, flat=flat)
+        where = f"In numbers, {entry} of the smallest layer, {example.layer}:"
+        yield ""
+        yield from _block("\n".join(wrap(where, WIDTH - 4)), 4)
+        for line in lines:
+            first, *rest = wrap(line, WIDTH - 8)
+            yield from _block("\n".join([first, *(f"    {more}" for more in rest)]), 8)
 
 
 def _block(text: str, indent: int) -> Iterator[str]:

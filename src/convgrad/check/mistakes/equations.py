@@ -437,6 +437,8 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
         ("forward", "taps"): only("t", "T"),
         ("dw", "samples"): only("n", "N"),
         ("dw", "positions"): only("o", "O"),
+        ("db", "samples"): only("n", "N"),
+        ("db", "positions"): only("o", "O"),
     },
     "loops-over-input": {
         (which, f"input, {axes}"): outputs("I") for which in ("dx", "dw") for axes, _ in AXES
@@ -473,10 +475,10 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
         ("", "columns"): factor("1/O"),
         ("", "slices"): factor("1/O"),
     },
+    "constant-factor": {("", ""): factor("λ")},
     "bias-ignored": {("", ""): lambda equation: replace(equation, terms=equation.terms[1:])},
     "bias-sum": {
         ("", "first sample"): only("n"),
-        ("", "last position"): only("o", "O"),
     },
     "groups-ignored": {
         ("dw", "input"): first_group("c"),

@@ -45,8 +45,9 @@ def explain(evidence: Evidence) -> Explanation | None:
         for word, rewrite in mistake.variants:
             if explains(_applied(rewrite, evidence), evidence):
                 return Explanation((mistake,), (word,))
-        if mistake.recognise is not None and mistake.recognise(evidence):
-            return Explanation((mistake,), ("",))
+        seen = mistake.recognise(evidence) if mistake.recognise is not None else False
+        if seen:
+            return Explanation((mistake,), (seen if isinstance(seen, str) else "",))
     return _explain_by_pair(known, evidence)
 
 

@@ -65,7 +65,8 @@ class Mistake:
         remedy: what to write instead.
         term: the term of the equation in which it sits.
         variants: rewritings of the right pass that reproduce it, by a word for each.
-        recognise: for mistakes that no rewriting reproduces exactly, a test of the evidence.
+        recognise: for mistakes that no rewriting reproduces exactly, a test of the evidence; it
+            may say in words which variant it is.
         looks_like: the source must match this for the name to be the right one.
         source: pattern of the line at which it can be seen.
         convention: a legitimate habit, no mistake.
@@ -77,7 +78,7 @@ class Mistake:
     remedy: str
     term: str
     variants: tuple[tuple[str, Rewrite], ...] = ()
-    recognise: Callable[[Evidence], bool] | None = None
+    recognise: Callable[[Evidence], bool | str] | None = None
     looks_like: str = ""
     source: str = ""
     convention: bool = False

@@ -202,6 +202,11 @@ def stride_plus(nest: Nest, axis: int) -> Nest:
     return moved(nest, axis, stride=s + (s > 1))
 
 
+def stride_plus_always(nest: Nest, axis: int) -> Nest:
+    """As many zeros as the stride says, also where it is 1 and none belongs there."""
+    return moved(nest, axis, stride=nest.sizes.stride[axis] + 1)
+
+
 def stride_plus_whole_windows(nest: Nest, axis: int) -> Nest:
     """The same, where windows that would leave the array are left out."""
     new = stride_plus(nest, axis)
@@ -298,6 +303,22 @@ def rotate_weights(nest: Nest) -> Nest:
 def rotate_gathered_weights(nest: Nest) -> Nest | None:
     """The same where a turn may be missing: a gradient by the input, gathered from the error."""
     return rotate_weights(nest) if nest.which == "dx" else None
+
+
+def turn_weights_along(nest: Nest, axis: int) -> Nest:
+    """The kernel is turned along one axis, where all of them belong together."""
+    return replace(nest, w=np.flip(nest.w, _last(nest)[axis]))
+
+
+def turn_gathered_weights_along(end: str) -> Rewrite:
+    """The same in dx, for the axis of a letter."""
+
+    def rewrite(nest: Nest, evidence: Evidence) -> Nest | None:
+        del evidence
+        known = nest.which == "dx" and end in nest.ends
+        return turn_weights_along(nest, nest.ends.index(end)) if known else None
+
+    return rewrite
 
 
 def rotate_error(nest: Nest, evidence: Evidence) -> Nest:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convgrad.check.mistakes import rewritings as r
+from convgrad.check.mistakes.axes import NAMES
 from convgrad.check.mistakes.mistake import Evidence, Mistake, agree
 
 if TYPE_CHECKING:
@@ -93,30 +94,62 @@ def _relative(actual: Array, expected: Array) -> float:
 
 
 def _is_zero(evidence: Evidence) -> bool:
-    return all(not c.crashed and not np.any(np.asarray(c.actual)) for c in evidence.cases)
+    """Only zeros; an array without entries is a wrong shape and no array of zeros."""
+    arrays = [np.asarray(c.actual) for c in evidence.cases if not c.crashed]
+    return len(arrays) == len(evidence.cases) and not any(a.any() or not a.size for a in arrays)
 
 
-def _bias_summed_elsewhere(evidence: Evidence) -> bool:
-    """Db is a sum over some of the axes, in any order, or one entry of such a sum."""
+def _constant_factor(evidence: Evidence) -> str:
+    """The number, the same on all layers, by which the result is too large."""
+    factors: list[float] = []
+    for case in evidence.cases:
+        actual = np.asarray(case.actual)
+        if case.crashed or actual.shape != case.expected.shape:
+            return ""
+        if not np.any(case.expected):
+            if np.any(actual):
+                return ""
+            continue
+        factors.append(
+            float(np.vdot(actual, case.expected) / np.vdot(case.expected, case.expected))
+        )
+        scaled = factors[-1] * case.expected
+        if not np.allclose(actual, scaled, rtol=1e-9, atol=1e-9 * float(np.abs(scaled).max())):
+            return ""
+    same = bool(factors) and np.allclose(factors, factors[0], rtol=1e-9)
+    return f"times {factors[0]:.6g}" if same and factors[0] not in {0.0, 1.0} else ""
+
+
+def _bias_summed_elsewhere(evidence: Evidence) -> str:
+    """Over which axes db is summed, in any order, where it is not over all but the filters.
+
+    Or one entry of such a sum, which is what a wrong shape is often cut down to.
+    """
     wrong = [c for c in evidence.cases if not (c.is_right or c.crashed)]
-    return bool(wrong) and all(_is_partial_sum(c.probe.dz, c.actual) for c in wrong)
+    every = [_partial_sums(c.probe.dz, c.actual) for c in wrong]
+    if not every or not all(every):
+        return ""
+    return next((w for w in every[0] if all(w in words for words in every)), "over other axes")
 
 
-def _is_partial_sum(dz: Array, actual: object) -> bool:
+def _partial_sums(dz: Array, actual: object) -> list[str]:
+    """The sums over some of the axes that have these numbers, in words."""
     import itertools
 
     found = np.sort(np.ravel(np.asarray(actual)))
+    names = ("samples", "filters", *("depth", "rows", "columns")[2 - dz.ndim :])
+    words: list[str] = []
     for count in range(dz.ndim):
         for axes in itertools.combinations(range(dz.ndim), count):
             total = dz.sum(axis=axes)
-            if total.size == found.size and np.allclose(np.sort(total.ravel()), found):
-                return True
-            for index in (0, -1):
-                for axis in range(total.ndim):
-                    part = np.sort(total.take(index, axis=axis).ravel())
-                    if part.size == found.size and np.allclose(part, found):
-                        return True
-    return False
+            word = f"over {' and '.join(names[i] for i in axes)} only" if axes else "over no axis"
+            parts = [total.take(i, axis=axis) for axis in range(total.ndim) for i in (0, -1)]
+            same = total.size == found.size and np.allclose(np.sort(total.ravel()), found)
+            if same or any(
+                p.size == found.size and np.allclose(np.sort(p.ravel()), found) for p in parts
+            ):
+                words.append(word)
+    return words
 
 
 def _outputs_differ(nest: Nest) -> bool:
@@ -155,6 +188,8 @@ def _mean_along(axis: int, word: str) -> tuple[tuple[str, r.Rewrite], ...]:
 
     return ((word, rewrite),)
 
+
+ALONG_ONE_AXIS = tuple((f"{NAMES[end]} only", r.turn_gathered_weights_along(end)) for end in "hwd")
 
 MISTAKES: tuple[Mistake, ...] = (
     Mistake(
@@ -293,7 +328,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "The kernel has to be turned by 180 degrees where dx is gathered from the error.",
         "Correlate the padded error with the kernel flipped along every axis, or scatter with +=.",
         "w at tap t",
-        (*r.always(r.rotate_gathered_weights),),
+        (*r.always(r.rotate_gathered_weights), *ALONG_ONE_AXIS),
         looks_like=r"^(?!.*(rot90|flip|::\s*-1))",
         source=r"correlate|einsum|conv|dot|sum",
     ),
@@ -303,7 +338,8 @@ MISTAKES: tuple[Mistake, ...] = (
         "The kernel is turned by 180 degrees where the window needs no turn.",
         "Use w itself with the window: s·o + t already runs forward.",
         "w at tap t",
-        (*r.always(r.rotate_weights),),
+        (*r.always(r.rotate_weights), *ALONG_ONE_AXIS),
+        looks_like=r"\]\s*\+=",
         source=r"rot90|flip|::\s*-1",
     ),  # rotations: 3 of 79
     Mistake(
@@ -353,7 +389,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),  # 2 of 79
     Mistake(
         "overwritten-not-added",
-        PRODUCTS,
+        BACK,
         "= stands where += belongs: later windows, filters or samples overwrite earlier ones.",
         "Add with +=.",
         "the sum",
@@ -527,6 +563,15 @@ MISTAKES: tuple[Mistake, ...] = (
         source=r"mean|/",
     ),
     Mistake(
+        "constant-factor",
+        BACK,
+        "Every entry is the right one times the same number.",
+        "Add each term once, and leave rates and other factors to the update.",
+        "the whole sum",
+        recognise=_constant_factor,
+        source=r"\b(0?\.\d+|[2-9])\b ?\*|\* ?(0?\.\d+|[2-9])\b|lr|rate|/",
+    ),
+    Mistake(
         "bias-ignored",
         ("forward",),
         "The bias is not added.",
@@ -541,7 +586,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "db is summed over the wrong axes.",
         "Sum the error over the samples and over all positions, one number per filter.",
         "sum over n, o",
-        (*r.always(r.first_sample, "first sample"), *r.always(r.last_position, "last position")),
+        (*r.always(r.first_sample, "first sample"),),
         recognise=_bias_summed_elsewhere,
         source=r"sum",
     ),
@@ -586,7 +631,11 @@ MISTAKES: tuple[Mistake, ...] = (
         "One zero too many is inserted between the entries of the error.",
         "Insert s - 1 zeros, so that output o lies at s·o.",
         "s·o",
-        (*r.on_each(r.stride_plus), *r.on_each(r.stride_plus_whole_windows)),
+        (
+            *r.on_each(r.stride_plus),
+            *r.on_each(r.stride_plus_whole_windows),
+            *r.on_each(r.stride_plus_always, "always, "),
+        ),
         source=r"stride",
     ),
     Mistake(
@@ -624,8 +673,10 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "axes-mixed",
         ("forward", *PRODUCTS, "db"),
-        "An array is reshaped where its axes have to be moved first: entries land in wrong places.",
-        "Transpose before the reshape (samples and filters, channels and taps).",
+        "Axes stand in a wrong order, as after a reshape without a transpose: entries land in wrong"
+        " places.",
+        "Keep every axis in its place; transpose before a reshape (samples and filters, channels"
+        " and taps).",
         "order of the subscripts",
         (
             *r.all_orders(r.error_reread, "NKDHW"),
