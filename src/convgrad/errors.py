@@ -49,6 +49,32 @@ class ArrayError(ConvgradError, ValueError):
     """An array whose shape or type does not belong to the layer or the equation."""
 
 
+class KindError(ConvgradError, TypeError):
+    """An argument of another kind than the function is for."""
+
+
+MADE = "convgrad.Convolution(...) makes one"
+READ = "convgrad.parse(text) reads one, convgrad.passes(layer) derives those of a layer"
+
+
+def require(kind: type, mend: str, **arguments: object) -> None:
+    """Refuse arguments that are not of a kind, by their names.
+
+    >>> require(str, "write it as text", text="dx[i] = dz[i]")
+    >>> require(str, "write it as text", text=3)
+    Traceback (most recent call last):
+      ...
+    convgrad.errors.KindError: text=3
+      expected: a str
+      mend:     write it as text
+    """
+    for name, value in arguments.items():
+        if not isinstance(value, kind):
+            shown = repr(value)
+            shown = shown if len(shown) <= 60 else f"an object of type {type(value).__name__}"
+            raise KindError(f"{name}={shown}", expected=f"a {kind.__name__}", mend=mend)
+
+
 class EquationError(ConvgradError, ValueError):
     """An equation that has no meaning: an index without a range, a tensor with two ranks."""
 

@@ -4,27 +4,27 @@ from convgrad import Convolution
 from convgrad.testing import assert_conv_backward
 
 def test_my_backward():
-layer = Convolution((9, 8), 3, 5, kernel=(4, 2), stride=2, padding=1)
-assert_conv_backward(my_backward, layer)
+    layer = Convolution((9, 8), 3, 5, kernel=(4, 2), stride=2, padding=1)
+    assert_conv_backward(my_backward, layer)
 """
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convgrad.check.child.wire import is_dict, is_tuple
+from convgrad.convolution import Convolution
+from convgrad.errors import MADE, require
 from convgrad.ops import conv_backward
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from convgrad.check.nest import Pass
-    from convgrad.convolution import Convolution
 
 __all__ = ["assert_conv_backward"]
 
@@ -53,6 +53,8 @@ def assert_conv_backward(
     >>> layer = Convolution((5, 4), 2, 3, kernel=3, padding=1)
     >>> assert_conv_backward(lambda dz, x, w: conv_backward(dz, x, w, padding=1), layer)
     """
+    require(Convolution, MADE, layer=layer)
+    require(Callable, "give the function that returns dx, dw and db", function=function)
     draw = np.random.default_rng(seed)
     x, w, dz = (
         draw.integers(1, 7, size=shape) * draw.choice([-1.0, 1.0], size=shape)

@@ -13,6 +13,7 @@ from convgrad.cli import check
 from convgrad.errors import ConvgradError
 
 CORPUS = Path(__file__).parent / "corpus"
+STYLES = Path(__file__).parent / "styles"
 OTHER = """
 class Dense:
     def forward(self, x): return x
@@ -106,3 +107,32 @@ def test_a_file_that_is_not_there_is_a_line_of_the_report(capsys):
     assert (
         "cannot read nowhere.py\n  got:      No such file or directory" in capsys.readouterr().out
     )
+
+
+def test_functions_named_forward_and_backward_are_found_by_the_windows_they_cut(capsys):
+    assert run(STYLES / "plain_functions.py", "--json") == 0
+    (checked,) = files_of(capsys)[0]["passes"]
+    assert checked["name"] == "backward"
+    assert [checked[which] for which in ("forward", "dx", "db")] == ["right"] * 3
+
+
+def test_functions_of_another_kind_are_not_taken_for_a_convolution(tmp_path, capsys):
+    text = "def forward(x, w): return x @ w\n\ndef backward(g, x, w): return g @ w.T, x.T @ g\n"
+    (tmp_path / "dense.py").write_text(text)
+    assert run(tmp_path / "dense.py") == 2
+    assert "no backward pass of a convolution" in capsys.readouterr().out
+
+
+def test_weights_divided_by_the_batch_and_a_bias_that_is_not_are_remarked(capsys):
+    run(STYLES / "plain_functions.py", "--json")
+    (checked,) = files_of(capsys)[0]["passes"]
+    assert checked["dw"] == "right up to a convention"
+    note = "dw is divided by the number of samples, db is not; divide both or neither"
+    assert note in checked["notes"]
+
+
+def test_the_lesson_is_part_of_the_json(capsys):
+    assert run(CORPUS / "layer_im2col__sign.py", "--teach", "--json") == 1
+    assert "is wrong" in json.loads(capsys.readouterr().out)["lesson"]
+    assert run("--equation", "dx[i] = sum(t) dz[i + t] * w[t]", "--teach", "--json") == 1
+    assert "departs" in json.loads(capsys.readouterr().out)["lesson"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from convgrad.algebra.affine import Affine
 from convgrad.algebra.expression import Access, Condition, Divides, Equation, Term, Within, Zero
 from convgrad.algebra.polynomial import ONE
+from convgrad.errors import READ, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +79,7 @@ def missing_conditions(equation: Equation) -> tuple[tuple[Access, Condition], ..
     ...     print(access, "needs", condition)
     dz[i-t] needs 0 <= i - t < DZ0
     """
+    require(Equation, READ, equation=equation)
     found: list[tuple[Access, Condition]] = []
     for term in equation.terms:
         extents = equation.extents(term)

@@ -22,7 +22,7 @@ from convgrad.algebra.conditions import tighten
 from convgrad.algebra.expression import Access, Divides, Equation, Index, Tensor, Term, Within
 from convgrad.algebra.polynomial import ONE
 from convgrad.algebra.solve import substitute
-from convgrad.errors import EquationError
+from convgrad.errors import READ, EquationError, require
 
 if TYPE_CHECKING:
     from convgrad.algebra.polynomial import Polynomial
@@ -67,6 +67,7 @@ def as_cross_correlation(dx: Equation) -> Correlation:
     v[r] = w[2-r]
     dx[i] = sum(r if 0 <= i + 2*r - 3 < 6) dz[i+2*r-3] * v[r]
     """
+    require(Equation, READ, dx=dx)
     if len(dx.terms) != 1:
         raise EquationError(f"{dx} is not one product", expected="one product of dz and w")
     (term,) = dx.terms

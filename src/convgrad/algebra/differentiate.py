@@ -25,7 +25,7 @@ from convgrad.algebra.expression import (
     Within,
 )
 from convgrad.algebra.solve import Elimination, eliminate, substitute
-from convgrad.errors import EquationError
+from convgrad.errors import READ, EquationError, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -131,6 +131,7 @@ def differentiate(
     >>> print(differentiate(z, "x").result)
     dx[i] = sum(t if (i - t) % 2 == 0, 0 <= (i - t)/2 < 4) dz[(i-t)/2] * w[t]
     """
+    require(Equation, READ, equation=equation)
     tensors = equation.inputs
     if wrt not in tensors:
         raise EquationError(

@@ -21,12 +21,12 @@ from convgrad.algebra.differentiate import Derivation, differentiate
 from convgrad.algebra.expression import Access, Condition, Equation, Index, Tensor, Term, Within
 from convgrad.algebra.polynomial import Polynomial
 from convgrad.algebra.solve import eliminate
+from convgrad.convolution import Convolution
+from convgrad.errors import MADE, require
 from convgrad.letters import axis_letters, axis_suffixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from convgrad.convolution import Convolution
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ def passes(layer: Convolution, *, symbolic: bool = False) -> Passes:
     >>> print(passes(layer, symbolic=True).gradients["dw"][0])
     dw[k,c,t] = sum(n,o if 0 <= s*o + d*t - p < I) dz[n,k,o] * x[n,c,s*o+d*t-p]
     """
+    require(Convolution, MADE, layer=layer)
     forward = forward_equations(layer, symbolic=symbolic)
     *maps, layer_sum = forward
     read = maps[-1].target.tensor.name if maps else "x"

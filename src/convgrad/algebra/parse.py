@@ -33,7 +33,7 @@ from convgrad.algebra.polynomial import ONE, Polynomial
 from convgrad.algebra.tex import is_tex, tex_equations
 from convgrad.algebra.tokens import COMPARISONS, WORDS, Token, tokens
 from convgrad.algebra.written import AtLeast, Written, WrittenAccess, WrittenSum, WrittenTerm
-from convgrad.errors import EquationError, ParseError
+from convgrad.errors import EquationError, ParseError, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +75,7 @@ def parse(text: str, *, zero_outside: bool = True, first: int = 0) -> Equation:
                 ^
       expected: , or ]
     """
+    require(str, 'write the equation as text, such as "dw[t] = sum(o) dz[o] * x[o + t]"', text=text)
     return assemble(read(text), text, zero_outside=zero_outside, first=first)
 
 

@@ -24,7 +24,7 @@ from convgrad.algebra.expression import Divides, Equation, Index, Term, map_acce
 from convgrad.algebra.polynomial import ONE, Polynomial
 from convgrad.algebra.solve import substitute
 from convgrad.congruence import solutions
-from convgrad.errors import EquationError
+from convgrad.errors import READ, EquationError, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -89,6 +89,7 @@ def phases(equation: Equation) -> tuple[Phase, ...]:
     dx[2*q] = dz[q] * w[1]
     dx[2*q+1] = sum(u) dz[q-u+1] * w[2*u]
     """
+    require(Equation, READ, equation=equation)
     periods: dict[str, int] = {}
     for condition in _divisions(equation.terms):
         for index in equation.indices:

@@ -94,16 +94,17 @@ def judge(
     failure = _any_failure(observations)
     if failure is not None and not mistakes and _never_succeeds(convention, observations):
         mistakes.append(_found("never-runs", "backward", source, target, failure=failure))
+    habits = _habits(judged)
     return PassReport(
         target.name,
         verdicts,
         _features(judged),
         tuple(_in_layer(m, convention) for m in mistakes),
-        describe(convention) | _habits(judged),
+        describe(convention) | habits,
         _counterexample(convention, verdicts, observations, sandbox),
         str(failure) if failure else "",
         line,
-        (*_notes(convention, source), *wishes.unheard(convention)),
+        (*_notes(convention, source), *_uneven(habits, verdicts), *wishes.unheard(convention)),
     )
 
 
@@ -375,6 +376,18 @@ def _habits(judged: dict[Pass, Judged | None]) -> dict[str, str]:
             share = j.behaviour.removeprefix(MOMENTUM)
             found[f"momentum of {which}"] = f"{share} of the last step is added to the next"
     return found
+
+
+def _uneven(habits: dict[str, str], verdicts: dict[Pass, Verdict]) -> tuple[str, ...]:
+    """A word on weights and bias of which only the one is divided by the number of samples."""
+    scaled = [which for which in ("dw", "db") if f"scale of {which}" in habits]
+    if len(scaled) != 1:
+        return ()
+    (one,) = scaled
+    other: Pass = "db" if one == "dw" else "dw"
+    if verdicts[other] not in {"right", "right up to a convention"}:
+        return ()
+    return (f"{one} is divided by the number of samples, {other} is not; divide both or neither",)
 
 
 def describe(c: Convention) -> dict[str, str]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from convgrad.check.probe import Ints, Sizes
     from convgrad.check.sandbox import Sandbox
 
-ATTEMPTS, SECONDS = 60, 1.0
-"""Layers that are tried, and the time that the code itself may take for them."""
+ATTEMPTS, SHARE = 60, 0.2
+"""Layers that are tried, and of the time for one call what the code may take for all of them."""
 
 
 def smallest_counterexample(
@@ -40,7 +40,7 @@ def smallest_counterexample(
     if not bad:
         return None
     best = min(bad, key=lambda o: o.probe.x.size + o.probe.w.size)
-    least, attempts = sandbox.time_left - SECONDS, ATTEMPTS
+    least, attempts = sandbox.time_left - SHARE * sandbox.limits.seconds, ATTEMPTS
     tried = {best.probe.sizes}
     smaller = True
     while smaller:
@@ -53,7 +53,8 @@ def smallest_counterexample(
             tried.add(sizes)
             attempts -= 1
             try:
-                observation = observe(c, integers(sizes, best.probe.feature), sandbox, seconds=1.0)
+                probe = integers(sizes, best.probe.feature)
+                observation = observe(c, probe, sandbox, seconds=SHARE * sandbox.limits.seconds)
             except CannotExpressError:
                 continue
             if which in observation.found and is_bad(observation, which, c):

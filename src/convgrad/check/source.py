@@ -545,7 +545,11 @@ def _function_targets(functions: dict[str, ast.FunctionDef], source: Source) -> 
     named = [n for n in backwards if CONVOLUTION.search(n)]
     if not named:
         text = source.text
-        named = [n for n in backwards if KERNEL_WORDS.search(_text(functions[n], text))]
+        named = [
+            n
+            for n in backwards
+            if KERNEL_WORDS.search(_text(functions[n], text)) or _has_windows(functions[n])
+        ]
     groups: dict[str, list[str]] = {}
     for name in named:
         groups.setdefault(_GRADIENT_OF.sub("", name), []).append(name)
@@ -557,6 +561,17 @@ def _function_targets(functions: dict[str, ast.FunctionDef], source: Source) -> 
         else:
             targets += [Target(p.name, None, _forward_of(p.name, functions), (p,)) for p in parts]
     return targets
+
+
+def _has_windows(node: ast.FunctionDef) -> bool:
+    """Whether an array is cut into windows: x[:, :, i : i + kh, j : j + kw]."""
+    cut = [
+        part
+        for n in ast.walk(node)
+        if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Tuple)
+        for part in n.slice.elts
+    ]
+    return any(isinstance(p, ast.Slice) and isinstance(p.upper, ast.BinOp) for p in cut)
 
 
 def _text(node: ast.ClassDef | ast.FunctionDef, text: str) -> str:

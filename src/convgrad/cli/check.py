@@ -278,7 +278,7 @@ def _write(arguments: argparse.Namespace, reports: Sequence[FileReport]) -> None
     if arguments.junit:
         write_text(arguments.junit, write_junit(reports))
     if arguments.json:
-        sys.stdout.write(write_json(reports))
+        sys.stdout.write(write_json(reports, write_lesson(reports) if arguments.teach else None))
         return
     write_summary(reports, sys.stdout, always=arguments.brief)
     if arguments.teach:
@@ -295,6 +295,8 @@ def _check_equation(arguments: argparse.Namespace) -> int:
     if arguments.json:
         found = [report.as_json() for report in reports]
         data = found[0] if len(found) == 1 else {"version": 1, "equations": found}
+        if arguments.teach:
+            data["lesson"] = write_equation_lesson(reports)
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write("\n\n".join(map(str, reports)) + "\n")

@@ -24,7 +24,8 @@ import numpy as np
 from convgrad.algebra.affine import Affine, numeric
 from convgrad.algebra.expression import Access, Equation, Index, Tensor, Term
 from convgrad.algebra.polynomial import Polynomial
-from convgrad.errors import ConvgradError
+from convgrad.convolution import Convolution
+from convgrad.errors import MADE, ConvgradError, require
 from convgrad.exact import coefficients
 from convgrad.exact.arithmetic import PRIME, Array, PrimeField
 from convgrad.exact.vectorised import evaluate
@@ -32,7 +33,6 @@ from convgrad.exact.vectorised import evaluate
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from convgrad.convolution import Convolution
 
 COEFFICIENTS = coefficients.METHOD
 COMPLETE = "difference quotient over the complete basis"
@@ -112,6 +112,7 @@ def prove(
     dw is proved: difference quotient over the complete basis, 3,024 exact integers equal
     db is proved: difference quotient over the complete basis, 24 exact integers equal
     """
+    require(Convolution, MADE, layer=layer)
     from convgrad.algebra.layers import passes
 
     found = passes(layer)

@@ -152,20 +152,17 @@ def _emit_channels(
     Pointers run on from channel to channel: what is computed beside the multiply-adds competes
     with them for the same ports.
     """
-    span, step = (tile.rows - 1) * tile.steps[1], code.integer("plane")
+    step = code.integer("plane")
     planes = [_Runner(code, pointer) for pointer in at]
     panels = _Runner(code, code.pointer("factor"))
     with code.loop(0, code.integer("channels")):
         plane = [runner.pointer for runner in planes]
         soon = [pointer.at(step * SOON) for pointer in plane]
-        for pointer in plane:
-            ahead = pointer.at(code.integer("ask"))
-            ahead.prefetch()
-            ahead.prefetch(span)
+        _emit_ask(tile, [pointer.at(code.integer("ask")) for pointer in plane], near=False)
         with code.loop(0, code.integer("terms")) as t:
             place = code.pointer("places").load(t)
             if tile.lines * tile.rows * tile.vectors > FEW:
-                _emit_ask_near(tile, [pointer.at(place) for pointer in soon])
+                _emit_ask(tile, [pointer.at(place) for pointer in soon], near=True)
             panel = panels.pointer.at(code.pointer("factors").load(t))
             window = [pointer.at(place) for pointer in plane]
             _emit_term(code, tile, sums, window, panel, code.pointer("stretches").load(t))
@@ -199,31 +196,31 @@ def _emit_alone(
 
     Whatever else a term computes competes with its multiply-adds for the same ports.
     """
-    span = (tile.rows - 1) * tile.steps[1]
     place = code.pointer("places").load()
     panel = code.pointer("factor").at(code.pointer("factors").load())
     at = [pointer.at(place) for pointer in at]
     with code.loop(0, code.integer("channels") * code.integer("terms")) as c:
         window = [pointer.at(c * code.integer("plane")) for pointer in at]
-        for pointer in window:
-            ahead = pointer.at(code.integer("ask"))
-            ahead.prefetch()
-            ahead.prefetch(span)
+        _emit_ask(tile, [pointer.at(code.integer("ask")) for pointer in window], near=False)
         if tile.lines * tile.rows * tile.vectors > FEW:
-            _emit_ask_near(tile, [pointer.at(code.integer("plane") * SOON) for pointer in window])
+            soon = code.integer("plane") * SOON
+            _emit_ask(tile, [pointer.at(soon) for pointer in window], near=True)
         panel_of = panel.at(c * code.integer("step"))
         settled = [pointer.settled() for pointer in window]
         _emit_run(code, tile, sums, settled, panel_of, ((0, tile.rows),))
 
 
-def _emit_ask_near(tile: Tile, soon: list[Pointer]) -> None:
-    """Ask for what is read some channels on."""
-    span = (tile.rows - 1) * tile.steps[1] + (tile.run[0] - 1) * tile.run[1]
-    for pointer in soon:
-        for offset in range(0, span, LINE // tile.element.bytes):
-            pointer.prefetch(offset, near=True)
-        if span * tile.element.bytes % LINE > LINE // 2:  # else mostly in the line before
-            pointer.prefetch(span, near=True)
+def _emit_ask(tile: Tile, lines: list[Pointer], *, near: bool) -> None:
+    """Ask for what is read some channels on, or by the next tile."""
+    size = tile.element.bytes
+    span = (tile.rows - 1) * tile.steps[1] + (tile.run[0] - 1) * abs(tile.run[1])
+    if span * size < LINE // 2:  # lines as short as these are mostly neighbours
+        lines = lines[:1]
+    for pointer in lines:
+        for offset in range(0, span, LINE // size):
+            pointer.prefetch(offset, near=near)
+        if span * size % LINE > LINE // 2:  # else mostly in the line before
+            pointer.prefetch(span, near=near)
 
 
 def _emit_term(

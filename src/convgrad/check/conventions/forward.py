@@ -240,7 +240,7 @@ def _try_forward(c: Convention, sandbox: Sandbox, kind: Trial) -> Attempt:
             continue
         probe = integers(sizes)
         try:
-            run = execute(replace(trial, backward=()), probe, sandbox, backward=False, seconds=4.0)
+            run = execute(replace(trial, backward=()), probe, sandbox, backward=False)
         except CannotExpressError as error:
             return Attempt(trial, -0.5, Failure("CannotExpress", str(error)))
         if run.failure is not None:

@@ -82,7 +82,7 @@ def find_places(c: Convention, sandbox: Sandbox) -> Outcome:
     last: tuple[Probe, Run] | None = None
     for probe in search_probes(c):
         try:
-            run = execute(c, probe, sandbox, seconds=6.0)
+            run = execute(c, probe, sandbox)
         except CannotExpressError:
             continue
         if run.failure is not None:

@@ -23,6 +23,7 @@ def as_data(reports: Sequence[FileReport]) -> dict[str, Any]:
     }
 
 
-def write_json(reports: Sequence[FileReport]) -> str:
-    """The reports as text."""
-    return json.dumps(as_data(reports), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def write_json(reports: Sequence[FileReport], lesson: str | None = None) -> str:
+    """The reports as text, with the lesson about what is wrong if there is one."""
+    data = as_data(reports) | ({} if lesson is None else {"lesson": lesson})
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
