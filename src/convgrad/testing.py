@@ -11,17 +11,18 @@ def test_my_backward():
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convgrad.check.child.wire import is_dict, is_tuple
 from convgrad.convolution import Convolution
-from convgrad.errors import MADE, require
+from convgrad.errors import MADE, KindError, require
 from convgrad.ops import conv_backward
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from convgrad.check.nest import Pass
@@ -54,7 +55,12 @@ def assert_conv_backward(
     >>> assert_conv_backward(lambda dz, x, w: conv_backward(dz, x, w, padding=1), layer)
     """
     require(Convolution, MADE, layer=layer)
-    require(Callable, "give the function that returns dx, dw and db", function=function)
+    if not callable(function):
+        raise KindError(
+            f"function={function!r}",
+            expected="a function",
+            mend="give the one that returns dx, dw and db",
+        )
     draw = np.random.default_rng(seed)
     x, w, dz = (
         draw.integers(1, 7, size=shape) * draw.choice([-1.0, 1.0], size=shape)

@@ -294,7 +294,9 @@ def _check_equation(arguments: argparse.Namespace) -> int:
     reports = check_equations(arguments.equation, arguments.forward)
     if arguments.json:
         found = [report.as_json() for report in reports]
-        data = found[0] if len(found) == 1 else {"version": 1, "equations": found}
+        data: dict[str, object] = (
+            found[0] if len(found) == 1 else {"version": 1, "equations": found}
+        )
         if arguments.teach:
             data["lesson"] = write_equation_lesson(reports)
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
