@@ -2,15 +2,18 @@
 
     for each group, block of rows, block of channels, part of the pieces (a task)
       for each piece of positions
-        stage the window, the block's channels
-        transpose the factor: [positions][rows]
-        for each panel of rows (lanes here)
-          for each panel of channels and taps
-            for each position: tile += broadcast window * transposed factor
+        bring the window: read where it lies, staged, or with a tile's channels side by side
+        for each strip of the piece
+          for each panel of rows (lanes here)
+            transpose the factor: [positions][rows]
+            for each panel of channels and taps
+              for each position: tile += broadcast window * transposed factor
       transpose the tiles out
     add up the parts
 
-The window is read one number at a time, so stride, dilation and line ends cost nothing here.
+The window is read one number at a time, so stride, dilation and line ends cost nothing here. With
+channels side by side one pointer finds them all, and a strip's operands stay in the first-level
+cache.
 """
 
 from __future__ import annotations
