@@ -26,10 +26,11 @@ from convgrad.check.forms.worked import worked
 from convgrad.check.mistakes.equations import CHANGES, computed
 from convgrad.check.mistakes.table import BY_NAME
 from convgrad.check.probe import Sizes
-from convgrad.check.report import Counterexample, FileReport, PassReport
+from convgrad.check.report import Counterexample, FileReport, FoundMistake, PassReport
 from convgrad.cli import check
 from convgrad.testing import assert_conv_backward
 
+WRITERS = (write_page, write_junit)
 CORPUS = Path(__file__).parent / "corpus"
 VERDICTS = {
     "right", "right up to a convention", "wrong", "not computed", "crashes", "unexplained",
@@ -234,6 +235,50 @@ def test_junit_has_the_shape_that_ci_servers_read(reports):
         assert failure.text
 
 
+COUNTS = {"tests", "failures", "errors", "skipped"}
+# What the readers of Jenkins, GitLab, GitHub and pytest's first family take, and in which element.
+JUNIT = {
+    "testsuites": ({"name", "time", *COUNTS}, {"testsuite"}),
+    "testsuite": ({"name", "time", *COUNTS}, {"testcase"}),
+    "testcase": ({"name", "classname", "file", "line", "time"}, {"failure", "error", "skipped"}),
+    "failure": ({"type", "message"}, set()),
+    "error": ({"type", "message"}, set()),
+    "skipped": ({"message"}, set()),
+}
+HOSTILE = """a<b>&"c"'d'\x00\x1b[31m\x7f\ud800\uffff]]>\n<failure>"""
+
+
+def named_by_an_enemy():
+    mistake = FoundMistake("wrong<", "dx", HOSTILE, HOSTILE, "t", HOSTILE, 3, HOSTILE, HOSTILE)
+    verdicts = {"forward": "right", "dx": "wrong", "dw": "crashes", "db": "not computed"}
+    checked = PassReport(HOSTILE, verdicts, mistakes=(mistake,), failure=HOSTILE)
+    return [
+        FileReport(HOSTILE, (checked,), seconds=0.5),
+        FileReport(HOSTILE + "2", error=HOSTILE, seconds=0.25),
+    ]
+
+
+@pytest.mark.parametrize("given", ["real", "hostile"])
+def test_junit_keeps_to_what_its_readers_take(given, reports):
+    given = reports if given == "real" else named_by_an_enemy()
+    root = ET.fromstring(write_junit(given).encode())
+    assert root.tag == "testsuites"
+    for element in root.iter():
+        attributes, inside = JUNIT[element.tag]
+        assert set(element.attrib) <= attributes
+        assert "name" in element.attrib or element.tag in {"failure", "error", "skipped"}
+        assert {child.tag for child in element} <= inside
+        if "time" in element.attrib:
+            assert float(element.get("time")) >= 0
+        if element.tag in {"testsuites", "testsuite"}:
+            found = [len(list(element.iter(tag))) for tag in ("testcase", "failure", "error")]
+            assert [int(element.get(n)) for n in ("tests", "failures", "errors")] == found
+            assert int(element.get("skipped")) == len(list(element.iter("skipped")))
+    for suite, report in zip(root, given, strict=True):
+        cases = sum(float(case.get("time")) for case in suite)
+        assert cases == pytest.approx(report.seconds if report.passes else 0, abs=0.01)
+
+
 def test_junit_names_the_file_that_cannot_be_read(tmp_path):
     broken = tmp_path / "broken.py"
     broken.write_text("def (")
@@ -256,6 +301,15 @@ def test_page_is_one_file_that_draws_the_difference(reports):
     page = write_page(reports)
     assert "<svg" in page
     assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_every_report_says_which_variant_of_a_mistake_it_is():
+    mistake = FoundMistake("stride-ignored", "dx", "a", "b", "s", detail="depth only", axes=3)
+    report = PassReport("Conv3D", {"forward": "right", "dx": "wrong"}, mistakes=(mistake,))
+    out = io.StringIO()
+    write_text([FileReport("a.py", (report,))], out)
+    written = [out.getvalue(), *(w([FileReport("a.py", (report,))]) for w in WRITERS)]
+    assert ["stride-ignored [depth only]" in text for text in written] == [True] * 3
 
 
 def test_the_page_escapes_what_other_people_wrote():

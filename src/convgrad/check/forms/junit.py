@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from convgrad.check.forms.words import difference, numbers, short_paths
+from convgrad.check.forms.words import difference, numbers, short_paths, titled
 from convgrad.check.nest import PASSES
 from convgrad.check.report import BAD
 
@@ -85,7 +85,7 @@ def _cases(report: PassReport, path: str, module: str, seconds: float) -> list[s
 
 def _failure(report: PassReport, which: str, verdict: str, mistakes: Sequence[FoundMistake]) -> str:
     """The mistake by name as the message; the rest of what a student needs as the text."""
-    names = ", ".join(m.name for m in mistakes) or verdict
+    names = ", ".join(titled([m]) for m in mistakes) or verdict
     lines: list[str] = []
     for m in mistakes:
         lines += [f"{m.place}: {m.code}"] if m.code else []

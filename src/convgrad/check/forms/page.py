@@ -14,6 +14,7 @@ from convgrad.check.forms.words import (
     numbers,
     short_paths,
     summary,
+    titled,
     together,
 )
 from convgrad.check.nest import PASSES
@@ -177,7 +178,7 @@ def _mistake(same: Sequence[FoundMistake]) -> str:
     gradients = ", ".join(dict.fromkeys(m.gradient for m in same))
     places = ", ".join(dict.fromkeys(m.place for m in same if m.place))
     return (
-        f'<div class="mistake"><p><strong>{escape(gradients)}: {escape(mistake.name)}</strong>'
+        f'<div class="mistake"><p><strong>{escape(gradients)}: {escape(titled(same))}</strong>'
         f" {escape(places)}</p>{code}<p>{escape(mistake.sentence)}<br>"
         f"<em>{escape(mistake.remedy)}</em>{term}</p>{wrong}</div>"
     )

@@ -14,6 +14,7 @@ from convgrad.check.forms.words import (
     difference,
     drawn,
     numbers,
+    titled,
     together,
 )
 from convgrad.check.nest import PASSES
@@ -112,10 +113,8 @@ def _write_mistake(same: Sequence[FoundMistake], report: PassReport, console: Co
     mistake = same[0]
     gradients = ", ".join(dict.fromkeys(m.gradient for m in same))
     places = ", ".join(dict.fromkeys(m.place for m in same if m.place))
-    details = ", ".join(dict.fromkeys(m.detail for m in same if m.detail))
     where = f" ({places})" if places else ""
-    detail = f" [{details}]" if details else ""
-    console.print(f"\n    {gradients}: {mistake.name}{detail}{where}", style="bold red")
+    console.print(f"\n    {gradients}: {titled(same)}{where}", style="bold red")
     for code in dict.fromkeys(m.code for m in same if m.code):
         _write_words(f"> {code}", console, "bold")
     _write_words(mistake.sentence, console)

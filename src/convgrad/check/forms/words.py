@@ -49,6 +49,12 @@ def together(mistakes: Sequence[FoundMistake]) -> list[list[FoundMistake]]:
     return list(found.values())
 
 
+def titled(same: Sequence[FoundMistake]) -> str:
+    """The mistake's name, and in brackets which variants of it were found."""
+    details = ", ".join(dict.fromkeys(m.detail for m in same if m.detail))
+    return f"{same[0].name} [{details}]" if details else same[0].name
+
+
 def short_paths(paths: Sequence[str]) -> list[str]:
     """Paths without the folder that all of them share.
 
