@@ -392,6 +392,40 @@ def test_a_turned_kernel_needs_no_upright_letters(text):
     assert "stride 1" in report.conditions
 
 
+@pytest.mark.parametrize(
+    "call",
+    [r"\text{full-conv}(\delta, \text{rot180}(W))",
+     r"\mathrm{conv}(\mathrm{pad}(dZ), \mathrm{rot180}(W))",
+     "full_conv(dZ, rot180(W))", r"\operatorname{full\_conv}(dZ, rot180(W))",
+     "conv2d(pad(dZ, K-1), rot180(W))"],
+)  # fmt: skip
+def test_an_operation_may_be_written_as_a_call(call):
+    report = check_equation(f"dX = {call}")
+    by_sign = check_equation(r"dX = dZ * \text{rot180}(W)")
+    assert (report.gradient, report.verdict) == ("dx", "right under a condition")
+    assert report.conditions == by_sign.conditions
+
+
+def test_a_call_with_its_arguments_exchanged_is_wrong():
+    assert check_equation("dW = correlate(X, dZ)").verdict == "right under a condition"
+    assert check_equation("dW = correlate(dZ, X)").verdict == "wrong"
+
+
+def test_a_call_of_three_arguments_is_not_guessed_at():
+    with pytest.raises(ConvgradError, match="not those of a backward pass"):
+        check_equation("dX = conv(dZ, W, mode)")
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [("dx[n,c,i] = sum_{k,t} dz[n,k,i+p-t] * w[k,c,t]", "right under a condition"),
+     ("dx_{n,c,i} = sum_{k,t} dz_{n,k,i+t} w_{k,c,t}", "wrong"),
+     (r"\frac{\partial L}{\partial b_k} = sum_{n,h,w} \delta_{n,k,h,w}", "right")],
+)  # fmt: skip
+def test_a_sum_needs_no_backslash(text, verdict):
+    assert check_equation(text).verdict == verdict
+
+
 def test_a_turned_error_says_which_part_of_the_convolution_the_gradient_is():
     report = check_equation("dw = x * rot180(dz)")
     assert report.verdict == "right under a condition"

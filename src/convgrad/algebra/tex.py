@@ -65,6 +65,9 @@ _COMPARE = {
 }
 _PRODUCTS = frozenset({"cdot", "times", "odot", "circ"})
 _OPERATIONS = {"star": "star", "circledast": "star", "ast": "ast", "*": "ast", "otimes": "ast"}
+_CALLS = re.compile(
+    r"(full|valid|same)?(conv(olve|olution)?|(cross|x)?corr(elate|elation)?)([123]d)?(full|valid)?"
+)
 _WORDS = frozenset({"stride", "pad", "padding", "dilation", "dil"})
 _SUCH_THAT = frozenset({"s.t.", "st", "s.t", "if", "where", "with", "suchthat", ":", "mid", "|"})
 _CLOSES = {"{": "}", "(": ")", "[": "]", "lbrace": "rbrace", "lfloor": "rfloor", "lceil": "rceil"}
@@ -86,7 +89,8 @@ class TexEquation:
 
 def is_tex(text: str) -> bool:
     """Whether a text is LaTeX and not index notation; arrays as a whole are no index notation."""
-    return bool(re.search(r"\\|[_^]\{|rot180\(\s*\w+\s*\)(?!\[)", text))
+    whole = r"rot180\(\s*\w+\s*\)(?!\[)|\b(full[-_ ]?)?(conv|corr)\w*\("
+    return bool(re.search(rf"\\|[_^]\{{|{whole}", text))
 
 
 def tex_equations(text: str) -> Iterator[TexEquation]:
@@ -136,7 +140,56 @@ def _lexemes(text: str) -> Iterator[_Lexeme]:
                 raw.append(_Lexeme("command" if named else kind, new, column))
             continue
         raw.append(_Lexeme(kind, found, column))
-    yield from _faces(_spoken(raw))
+    yield from _named(list(_faces(_spoken(raw))))
+
+
+def _named(lexemes: list[_Lexeme]) -> Iterator[_Lexeme]:
+    r"""Words that stand for signs: `sum_n` for `\sum_n`, `full-conv(A, B)` for `A * B`.
+
+    How far the arrays are padded, which `full` and `pad(...)` say, is left to the reader's
+    judgement as it is for the sign.
+    """
+    place = 0
+    while place < len(lexemes):
+        lexeme, after = lexemes[place], lexemes[place + 1 : place + 2]
+        if lexeme.kind == "word" and lexeme.text == "sum" and after and after[0].text == "_":
+            yield _Lexeme("command", "sum", lexeme.column)
+            place += 1
+        elif (opening := _opening(lexemes, place)) and (operands := _operands(lexemes, opening)):
+            first, second = operands
+            sign = "star" if "corr" in _name(lexemes[place:opening]) else "ast"
+            yield from _named(first)
+            yield _Lexeme("command", sign, lexeme.column)
+            yield from _named(second)
+            place = _closing(lexemes, opening) + 1
+        else:
+            yield lexeme
+            place += 1
+
+
+def _name(lexemes: Sequence[_Lexeme]) -> str:
+    """A name that may be written in several parts, as `full_conv` and `cross-correlate` are."""
+    return re.sub(r"[-_ ]", "", "".join(lexeme.text for lexeme in lexemes)).lower()
+
+
+def _opening(lexemes: Sequence[_Lexeme], place: int) -> int:
+    """The bracket after the name of an operation that begins here; 0 where there is none."""
+    for at in range(place + 1, min(place + 4, len(lexemes))):
+        if lexemes[at].text == "(":
+            return at if _CALLS.fullmatch(_name(lexemes[place:at])) else 0
+    return 0
+
+
+def _operands(lexemes: list[_Lexeme], opening: int) -> list[list[_Lexeme]]:
+    """The two arguments of a call, unpadded; nothing where there are not two."""
+    parts = _split(lexemes[opening + 1 : _closing(lexemes, opening)], ",")
+    return [_unpadded(part) for part in parts] if len(parts) == 2 and all(parts) else []
+
+
+def _unpadded(part: list[_Lexeme]) -> list[_Lexeme]:
+    """The array in `pad(dZ)`, however much it is padded by."""
+    padded = len(part) > 3 and part[0].text.lower() in {"pad", "padded"} and part[1].text == "("
+    return _split(part[2 : _closing(part, 1)], ",")[0] if padded else part
 
 
 def _spoken(raw: Sequence[_Lexeme]) -> list[_Lexeme]:
