@@ -431,3 +431,15 @@ def test_a_turned_error_says_which_part_of_the_convolution_the_gradient_is():
     assert report.verdict == "right under a condition"
     assert any("the error lies inside the input" in c for c in report.conditions)
     assert not any("padded by the kernel" in c for c in report.conditions)
+
+
+def test_a_correction_is_written_as_the_page_writes_its_groups():
+    report = check_equation("dx[n,g*C'+c,i] = sum(k,t) dz[n,g*K'+k,i+p+t] * w[g*K'+k,c,t]")
+    assert report.correction == "dz[n,K'*g+k,i-t+p] instead of dz[n,K'*g+k,i+t+p]"
+    assert report.corrected == ("dx[n,C'*g+c,i] = sum(k, t) dz[n,K'*g+k,i-t+p] * w[K'*g+k,c,t]")
+    assert check_equation(report.corrected).verdict == "right under a condition"
+
+
+def test_only_what_the_page_writes_together_is_corrected_so():
+    report = check_equation("dx[n,g,c,i] = sum(k,t) dz[n,g*K'+k,i+p+t] * w[g,k,c,t]")
+    assert report.corrected == "dx[n,g,c,i] = sum(k, t) dz[n,K'*g+k,i-t+p] * w[g,k,c,t]"

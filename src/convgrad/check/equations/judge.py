@@ -276,7 +276,7 @@ def _reading(
     start = origins(written, first, starts)
     counted = counted_from(written, start)
     counted = without_ties(counted, [name for name, role in every.items() if role == "z"])
-    counted, named = split_groups(counted)
+    counted, named, together = split_groups(counted)
     moves = moving(counted)
     (term,) = counted.terms
     transposed = forward.transposed if forward else False
@@ -292,7 +292,7 @@ def _reading(
         if axes is None or not grouped:
             return None
         left, *parts = (turned(Factor(role, access, axes[role])) for role, access in owners)
-        return Reading(which, left, tuple(parts), term, counted, first, start, transposed)
+        return Reading(which, left, tuple(parts), term, counted, first, start, transposed, together)
     if grouped:
         return None
     count = max((sum(not s.plain for s in a.subscripts) for a in counted.accesses()), default=0)

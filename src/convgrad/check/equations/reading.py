@@ -68,6 +68,21 @@ class Factor:
 
 
 @dataclass(frozen=True)
+class Together:
+    """Two neighbouring axes of a tensor that the page writes as one, group * size + within.
+
+    Attributes:
+        tensor: its name.
+        axis: of the two the first, which is the group.
+        size: how many channels or filters a group has.
+    """
+
+    tensor: str
+    axis: int
+    size: Polynomial
+
+
+@dataclass(frozen=True)
 class Reading:
     """A written equation that is understood.
 
@@ -79,6 +94,7 @@ class Reading:
         first: the number that its indices count from on the page.
         origins: the same for every index and axis.
         transposed: the layer is transposed: its output is the long side of the relation.
+        together: the axes that the page writes together, as in g*C' + c.
     """
 
     which: Pass
@@ -89,6 +105,7 @@ class Reading:
     first: int
     origins: Origins
     transposed: bool = False
+    together: tuple[Together, ...] = ()
 
     @property
     def factors(self) -> dict[Role, Factor]:
@@ -116,8 +133,15 @@ class Reading:
         return tuple(index.name for index in self.term.sums)
 
     def on_the_page(self, factor: Factor) -> str:
-        """A tensor in the counting of the page."""
-        return str(replace(self.origins.on_the_page(factor.access), rotated=False))
+        """A tensor as the page writes and counts it."""
+        access = factor.access
+        for pair in sorted(self.together, key=lambda pair: -pair.axis):
+            if pair.tensor == access.name:
+                before, after = access.subscripts[: pair.axis], access.subscripts[pair.axis + 2 :]
+                group, within = access.subscripts[pair.axis : pair.axis + 2]
+                joined = group * pair.size + within
+                access = replace(access, subscripts=(*before, joined, *after))
+        return str(replace(self.origins.on_the_page(access), rotated=False))
 
     def written_with(self, changed: Mapping[Factor, Factor], sums: Iterable[str] = ()) -> str:
         """The equation in the counting of the page, some tensors read elsewhere, more sums."""
@@ -281,30 +305,41 @@ def axes_of(access: WrittenAccess, role: Role, moves: frozenset[str], count: int
     return "".join(letters)
 
 
-def split_groups(written: Written) -> tuple[Written, frozenset[str]]:
-    """Channels g*C' + c as two axes g and c; and the names of the groups.
+def split_groups(written: Written) -> tuple[Written, frozenset[str], tuple[Together, ...]]:
+    """Channels g*C' + c as two axes g and c; the names of the groups; and what was split.
 
     A position s*o + t is written the same way: what tells them apart is the letter, a number of
     things and no stride.
     """
     groups: set[str] = set()
-
-    def split(subscript: Affine) -> tuple[Affine, ...]:
-        if subscript.constant or subscript.divisor != ONE or len(subscript.terms) != 2:
-            return (subscript,)
-        few = next((n for n, size in subscript.terms if size == ONE), "")
-        many = next((n for n, size in subscript.terms if MANY.fullmatch(str(size))), "")
-        if not few or not many:
-            return (subscript,)
-        groups.add(many)
-        return (Affine.index(many), Affine.index(few))
+    together: dict[Together, None] = {}
 
     def access(old: WrittenAccess) -> WrittenAccess:
-        parts = [part for subscript in old.subscripts for part in split(subscript)]
+        parts: list[Affine] = []
+        for subscript in old.subscripts:
+            found = _group_and_channel(subscript)
+            if found is None:
+                parts.append(subscript)
+                continue
+            group, size, within = found
+            groups.add(group)
+            together[Together(old.name, len(parts), size)] = None
+            parts += [Affine.index(group), Affine.index(within)]
         return replace(old, subscripts=tuple(parts))
 
     terms = tuple(replace(t, accesses=tuple(map(access, t.accesses))) for t in written.terms)
-    return replace(written, left=access(written.left), terms=terms), frozenset(groups)
+    split = replace(written, left=access(written.left), terms=terms)
+    return split, frozenset(groups), tuple(together)
+
+
+def _group_and_channel(subscript: Affine) -> tuple[str, Polynomial, str] | None:
+    """g, C' and c of g*C' + c; None where it is something else."""
+    if subscript.constant or subscript.divisor != ONE or len(subscript.terms) != 2:
+        return None
+    within = next((n for n, size in subscript.terms if size == ONE), "")
+    many = ((n, size) for n, size in subscript.terms if MANY.fullmatch(str(size)))
+    group, size = next(many, ("", ONE))
+    return (group, size, within) if group and within else None
 
 
 def common(accesses: Sequence[WrittenAccess], moves: frozenset[str]) -> frozenset[str]:
