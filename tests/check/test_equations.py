@@ -443,3 +443,14 @@ def test_a_correction_is_written_as_the_page_writes_its_groups():
 def test_only_what_the_page_writes_together_is_corrected_so():
     report = check_equation("dx[n,g,c,i] = sum(k,t) dz[n,g*K'+k,i+p+t] * w[g,k,c,t]")
     assert report.corrected == "dx[n,g,c,i] = sum(k, t) dz[n,K'*g+k,i-t+p] * w[g,k,c,t]"
+
+
+@pytest.mark.parametrize("channels", ["{0}C'+c", "({0}-1)C'+c"])
+def test_groups_may_count_from_zero_where_taps_count_from_one(channels):
+    c, k = (channels.format("g").replace("C'+c", f"{many}'+{one}") for many, one in ("Cc", "Kk"))
+    text = rf"dx_{{n,{c},i}} = \sum_{{k,t=1}}^{{T}} dz_{{n,{k},i+p-t+1}} w_{{{k},c,t}}"
+    report = check_equation(text)
+    assert report.verdict == "right under a condition"
+    wrong = check_equation(text.replace("-t+1", "+t-1"))
+    assert wrong.verdict == "wrong"
+    assert check_equation(wrong.corrected).verdict == "right under a condition"

@@ -75,11 +75,13 @@ class Together:
         tensor: its name.
         axis: of the two the first, which is the group.
         size: how many channels or filters a group has.
+        offset: what is left where a page counts its groups from 0 and the rest from 1.
     """
 
     tensor: str
     axis: int
     size: Polynomial
+    offset: Polynomial
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class Reading:
             if pair.tensor == access.name:
                 before, after = access.subscripts[: pair.axis], access.subscripts[pair.axis + 2 :]
                 group, within = access.subscripts[pair.axis : pair.axis + 2]
-                joined = group * pair.size + within
+                joined = group * pair.size + within + Affine.number(pair.offset)
                 access = replace(access, subscripts=(*before, joined, *after))
         return str(replace(self.origins.on_the_page(access), rotated=False))
 
@@ -323,7 +325,7 @@ def split_groups(written: Written) -> tuple[Written, frozenset[str], tuple[Toget
                 continue
             group, size, within = found
             groups.add(group)
-            together[Together(old.name, len(parts), size)] = None
+            together[Together(old.name, len(parts), size, subscript.constant)] = None
             parts += [Affine.index(group), Affine.index(within)]
         return replace(old, subscripts=tuple(parts))
 
@@ -334,12 +336,13 @@ def split_groups(written: Written) -> tuple[Written, frozenset[str], tuple[Toget
 
 def _group_and_channel(subscript: Affine) -> tuple[str, Polynomial, str] | None:
     """g, C' and c of g*C' + c; None where it is something else."""
-    if subscript.constant or subscript.divisor != ONE or len(subscript.terms) != 2:
+    if subscript.divisor != ONE or len(subscript.terms) != 2:
         return None
     within = next((n for n, size in subscript.terms if size == ONE), "")
     many = ((n, size) for n, size in subscript.terms if MANY.fullmatch(str(size)))
     group, size = next(many, ("", ONE))
-    return (group, size, within) if group and within else None
+    is_whole = not subscript.constant or subscript.constant == size
+    return (group, size, within) if group and within and is_whole else None
 
 
 def common(accesses: Sequence[WrittenAccess], moves: frozenset[str]) -> frozenset[str]:
