@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,3 +138,16 @@ def test_the_lesson_is_part_of_the_json(capsys):
     assert "is wrong" in json.loads(capsys.readouterr().out)["lesson"]
     assert run("--equation", "dx[i] = sum(t) dz[i + t] * w[t]", "--teach", "--json") == 1
     assert "departs" in json.loads(capsys.readouterr().out)["lesson"]
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--brief"]])
+def test_files_and_the_exit_code_come_where_nobody_reads_the_text(tmp_path, form):
+    """As in `convgrad check ... --junit results.xml | head -1`."""
+    files = [CORPUS / "cache_loops.py", CORPUS / "scipy_untied__overwritten_not_added.py"]
+    junit = tmp_path / "results.xml"
+    call = [sys.executable, "-m", "convgrad", "check", *files, "--junit", junit, *form]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+    assert junit.read_text().count("<testsuite ") == 2

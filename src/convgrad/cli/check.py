@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from convgrad.errors import ConvgradError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from convgrad.check.checker import Options
     from convgrad.check.report import FileReport
@@ -147,8 +149,8 @@ def _check_files(
             reports.append(check_file(path, owner or None, replace(options, wishes=wishes)))
             _show_progress("", "")
             if details:
-                write_details(reports[-1], sys.stdout)
-                sys.stdout.flush()
+                with _while_read():
+                    write_details(reports[-1], sys.stdout)
     except KeyboardInterrupt:
         _show_progress("", "")
         sys.stderr.write(f"interrupted: {len(reports)} of {len(files)} files checked\n")
@@ -277,12 +279,26 @@ def _write(arguments: argparse.Namespace, reports: Sequence[FileReport]) -> None
         write_text(arguments.html, write_page(reports))
     if arguments.junit:
         write_text(arguments.junit, write_junit(reports))
-    if arguments.json:
-        sys.stdout.write(write_json(reports, write_lesson(reports) if arguments.teach else None))
-        return
-    write_summary(reports, sys.stdout, always=arguments.brief)
-    if arguments.teach:
-        sys.stdout.write(write_lesson(reports))
+    with _while_read():
+        if arguments.json:
+            lesson = write_lesson(reports) if arguments.teach else None
+            sys.stdout.write(write_json(reports, lesson))
+            return
+        write_summary(reports, sys.stdout, always=arguments.brief)
+        if arguments.teach:
+            sys.stdout.write(write_lesson(reports))
+
+
+@contextmanager
+def _while_read() -> Generator[None]:
+    """Text for a reader who may go away, as `head` does; files and the exit code are due anyway."""
+    try:
+        yield
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # rich ends the program where nobody reads
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _check_equation(arguments: argparse.Namespace) -> int:
