@@ -27,9 +27,7 @@ LABELS = {
 }
 PASSES = ("forward", "dx", "dw", "db")
 HABITS = {"divided-by-batch"}  # reported as conventions, not as mistakes
-NOT_UNDERSTOOD = {
-    "causal_tcn__dilation_ignored.py": "padding in front alone, as wide as the dilated kernel",
-}
+NOT_UNDERSTOOD: dict[str, str] = {}
 NOT_NAMED = {
     "jit_loops__height_for_width.py": "the height in the test whether a column is inside",
     "windows_einsum__uncovered_rows.py": "a view reads outside: said to be not deterministic",

@@ -337,3 +337,28 @@ class Conv:
                 dx[i : i + h, j : j + v] += self.w * delta[i, j]
         return dx
 """
+
+
+CAUSAL = (PUBLIC / "causal_tcn__dilation_ignored.py").read_text()
+
+
+def causal_report(folder, old, new):
+    """The verdict on the file without its mistake, with `old` written as `new`."""
+    right = CAUSAL.replace("dxp[:, :, l:l + T] +=", "dxp[:, :, seg] +=")
+    assert right != CAUSAL
+    assert old in right
+    path = folder / "causal.py"
+    path.write_text(right.replace(old, new))
+    (report,) = check_file(path).passes
+    return report
+
+
+def test_a_causal_layer_is_padded_in_front_alone_as_wide_as_its_dilation_asks(tmp_path):
+    report = causal_report(tmp_path, "", "")
+    assert set(report.verdicts.values()) == {"right"}
+    assert "in front alone" in report.conventions["padding"]
+
+
+def test_a_causal_layer_with_a_gradient_of_the_wrong_end_is_wrong_in_dx(tmp_path):
+    report = causal_report(tmp_path, "dx = dxp[:, :, left:]", "dx = dxp[:, :, :T]")
+    assert {p for p, v in report.verdicts.items() if v == "wrong"} == {"dx"}

@@ -399,6 +399,8 @@ def describe(c: Convention) -> dict[str, str]:
         words["layer"] = "transposed" if c.abilities.transposed else "depthwise"
     if c.abilities.mode != "constant":
         words["padding"] = f"copies of the input: {c.abilities.mode}"
+    if c.abilities.causal:
+        words["padding"] = "in front alone, dilation·(kernel - 1) wide"
     if c.bias:
         words["bias"] = "a number" if c.bias == "0" else "(" + ", ".join(c.bias) + ")"
     if c.abilities.relu:
@@ -435,7 +437,7 @@ def _notes(c: Convention, source: Source) -> list[str]:
         fixed = f"the stride is {a.stride_fixed} in the code: no other was probed"
         plain = "no stride can be set: stride was not probed"
         notes.append(fixed if a.stride_fixed > 1 else plain)
-    if not (a.padding or a.same):
+    if not (a.padding or a.same or a.causal):
         fixed = f"the padding is {a.padding_fixed} in the code: no other was probed"
         notes.append(fixed if a.padding_fixed else "no padding can be set: padding was not probed")
     notes += [

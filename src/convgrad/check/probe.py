@@ -241,6 +241,7 @@ class Abilities:
     transposed: bool = False
     depthwise: bool = False
     mode: str = "constant"
+    causal: bool = False
 
     @property
     def flat(self) -> bool:
@@ -333,7 +334,13 @@ def base_sizes(abilities: Abilities) -> Sizes:
             kernel=(1, kernel[0]),
             pads=((0, 0), sizes.pads[1]),
         )
+    sizes = causal(sizes) if abilities.causal else sizes
     return as_depthwise(sizes) if abilities.depthwise else sizes
+
+
+def causal(sizes: Sizes) -> Sizes:
+    """The layer with padding in front alone: no output sees an input that comes after it."""
+    return replace(sizes, pads=tuple((extent - 1, 0) for extent in sizes.extent))
 
 
 def as_depthwise(sizes: Sizes) -> Sizes:
@@ -353,6 +360,7 @@ def probes(
     seen: set[Sizes] = set()
     for feature, sizes in _layers(abilities):
         fixed = fix(as_depthwise(sizes) if abilities.depthwise else sizes)
+        fixed = causal(fixed) if abilities.causal else fixed
         if fixed.is_legal and fixed not in seen:
             seen.add(fixed)
             yield integers(fixed, feature)
@@ -360,6 +368,7 @@ def probes(
     if abilities.padding:
         base = padded(base, 1)
     base = fix(as_depthwise(base) if abilities.depthwise else base)
+    base = causal(base) if abilities.causal else base
     if base.is_legal:
         yield eighths(base, "large and fractional numbers")
         yield without_error(base, "zero error")

@@ -94,7 +94,7 @@ def _smaller(s: Sizes, c: Convention) -> Iterator[Sizes]:
         lost = {old - new for old, new in zip(s.size, size, strict=True)}
         if a.flat or not a.square_input or len(lost) == 1:
             yield replace(s, size=size)
-    if any(map(any, s.pads)) and not a.padding_fixed and not a.same:
+    if any(map(any, s.pads)) and not (a.padding_fixed or a.same or a.causal):
         yield replace(s, pads=((0, 0),) * s.rank)
 
 

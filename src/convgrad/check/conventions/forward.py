@@ -272,6 +272,8 @@ def _fixed_variants(abilities: Abilities) -> Iterator[Abilities]:
             yield replace(odd, padding_fixed=1)
             if not abilities.stride:
                 yield replace(odd, padding_fixed=1, stride_fixed=2)
+        if abilities.flat and not abilities.transposed:
+            yield replace(abilities, causal=True)
     if not abilities.stride:
         yield from (replace(abilities, stride_fixed=n) for n in (2, 3))
 
