@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks import checker, layers
+from benchmarks import checker, first, layers
 
 
 def main() -> None:
@@ -28,9 +28,16 @@ def main() -> None:
     one.add_argument("--out", type=Path, default=Path("benchmarks/results/layers.json"))
     two = commands.add_parser("checker", help="the time of a verdict on a file")
     two.add_argument("--only", default="", help="files whose name holds this text")
+    three = commands.add_parser("first", help="the first call of every layer and pass")
+    three.add_argument("--only", default="", help="cases whose name or kind holds this text")
+    three.add_argument("--quick", action="store_true", help="the few cases that stand for all")
+    three.add_argument("--out", type=Path, default=Path("benchmarks/results/first.json"))
     given = parser.parse_args()
     if given.command == "checker":
         checker.main(only=given.only)
+        return
+    if given.command == "first":
+        first.main(only=given.only, quick=given.quick, out=given.out)
         return
     wanted = {"torch": not given.no_torch, "jax": given.jax, "tensorflow": given.tensorflow}
     others = tuple(name for name, asked in wanted.items() if asked)
