@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -72,17 +74,41 @@ def candidates(
         yield from joint_candidates((contraction,), number, target, only)
 
 
-def ranked(
+@lru_cache(maxsize=256)
+def bounds(
+    name: str, contraction: Contraction, number: str, target: Target
+) -> tuple[tuple[float, Tile], ...]:
+    """An algorithm's tiles for a sum, each with the cycles that its plan takes at least."""
+    algorithm = ALGORITHMS[name]
+    tiles = algorithm.tiles(contraction, number, target)
+    return tuple((algorithm.least(contraction, tile, target), tile) for tile in tiles)
+
+
+def promising(
     contraction: Contraction, number: str, target: Target, only: str | None = None
-) -> list[tuple[float, Algorithm, Tile]]:
-    """Algorithms and tiles for a sum, by the cycles that their plans take at least."""
+) -> Iterator[tuple[float, Algorithm, Tile]]:
+    """Algorithms and tiles for a sum, by the cycles that their plans take at least.
+
+    What is cheap to know of a plan's cycles comes first. Only a plan that is next in turn by it is
+    looked at more closely, and waits for its turn again where that makes it dearer.
+    """
     found = [
-        (algorithm.least(contraction, tile, target), algorithm, tile)
-        for algorithm in ALGORITHMS.values()
-        if only in {None, algorithm.name}
-        for tile in algorithm.tiles(contraction, number, target)
+        (least, name, tile)
+        for name in ALGORITHMS
+        if only in {None, name}
+        for least, tile in bounds(name, contraction, number, target)
     ]
-    return sorted(found, key=lambda one: one[0])
+    found.sort(key=lambda one: one[0])
+    waiting = [(least, turn, False) for turn, (least, _, _) in enumerate(found)]
+    heapify(waiting)
+    while waiting:
+        least, turn, is_close = heappop(waiting)
+        _, name, tile = found[turn]
+        if is_close:
+            yield least, ALGORITHMS[name], tile
+        else:
+            cost = ALGORITHMS[name].cost(contraction, tile, target)
+            heappush(waiting, (max(least, cost), turn, True))
 
 
 def choose(
@@ -113,7 +139,7 @@ def choose(
         for plan in joint_candidates((contraction,), number, target, only):
             if sized or plan.kernel.algorithm not in SIZED:
                 consider(plan)
-    for least, algorithm, tile in ranked(contraction, number, target, only):
+    for least, algorithm, tile in promising(contraction, number, target, only):
         if best is not None and least >= best.cycles:
             break
         if sized or algorithm.name not in SIZED:

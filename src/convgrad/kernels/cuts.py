@@ -6,6 +6,7 @@ The unit of every cost is the multiply-add of a vector in a wide tile.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,7 @@ class Cut:
     cost: float
 
 
+@lru_cache(maxsize=64)
 def cheapest_cut(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ...]) -> Cut:
     """The cut with the least predicted cost."""
     return min(_cuts(c, tile, target, axes), key=lambda one: one.cost)
@@ -123,7 +125,7 @@ def _cost(c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int, int], pan
     stage, pieces, row_panels, depth = shape
     groups, channels = c.window.shape[1:3]
     row_blocks = -(-panels // row_panels)
-    reduction = channels * stage.taps.size
+    reduction = channels * prod(axis.taps for axis in stage.axes)
     padded, vectors = panels * tile.rows, pieces.vectors(tile.lanes)
     line = stage.positions[-1]
     gather = GATHER if stage.in_place else GATHER * (1.0 + tile.lanes / line)

@@ -244,6 +244,14 @@ def _is_packed(c: Contraction) -> bool:
     return len(c.rows) == 1 and bool(c.free) and c.output.subscripts[0].terms == (("n", 1),)
 
 
+def packed_cost(contraction: Contraction, tile: Tile, target: Target) -> float:
+    """The cycles of the plan."""
+    if not _is_packed(contraction):
+        return 0.0
+    free = frozenset(index.name for index in contraction.free)
+    return cheapest_cut(contraction, tile, target, window_axes(contraction, free)).cost
+
+
 def packed_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
     """Lanes along the positions of the output; None where positions are summed over."""
     c, size = contraction, tile.element.bytes
@@ -358,4 +366,5 @@ PACKED_ALGORITHM = Algorithm(
     tiles=packed_tiles,
     plan=packed_plan,
     least=packed_cycles,
+    cost=packed_cost,
 )

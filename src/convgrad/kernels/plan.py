@@ -169,6 +169,7 @@ class Algorithm:
         tiles: the tiles worth considering for a sum.
         plan: a plan for a sum with a tile, or None where the sum is not of its kind.
         least: cycles that this plan takes at least, as far as they are known before it is made.
+        cost: its cycles, where they are known before its tables are made; also a better bound.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Algorithm:
     tiles: Callable[[Contraction, str, Target], tuple[Tile, ...]]
     plan: Callable[[Contraction, Tile, Target], Plan | None]
     least: Callable[[Contraction, Tile, Target], float] = _unknown
+    cost: Callable[[Contraction, Tile, Target], float] = _unknown
 
 
 @dataclass(frozen=True)

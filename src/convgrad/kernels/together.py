@@ -7,9 +7,10 @@ mostly as many; what differs is in their records.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import repeat
 from typing import TYPE_CHECKING
 
-from convgrad.kernels.algorithms import ALGORITHMS, ranked
+from convgrad.kernels.algorithms import ALGORITHMS, bounds
 from convgrad.kernels.plan import WORKERS
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def together(
     least = SLOWER * _total(plans)
     best = _unified(plans, target, bound)
     for tiles in _common(sums, name, number, target, least):
+        if sum(map(ALGORITHMS[name].cost, sums, tiles, repeat(target))) >= least:
+            continue
         found = _planned(name, _merged(tiles), sums, target, bound)
         if found and _total(found) < least:
             best, least = found, _total(found)
@@ -61,7 +64,7 @@ def _common(
     """Per tile that every sum may have, up to its absent terms: the tile as each sum has it."""
     kinds: dict[Tile, list[tuple[float, Tile]]] = {}
     for item in sums:
-        for least, _, tile in ranked(item, number, target, name):
+        for least, tile in bounds(name, item, number, target):
             kinds.setdefault(_bare(tile), []).append((least, tile))
     return [
         tuple(tile for _, tile in found)

@@ -19,6 +19,7 @@ cache.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -380,8 +381,11 @@ class Cut:
     cycles: float
 
 
-def _cuts(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ...]) -> list[Cut]:
-    """The cuts worth considering: blocks of rows against blocks of channels."""
+@lru_cache(maxsize=64)
+def _cheapest(
+    c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ...]
+) -> Cut | None:
+    """The best of the cuts worth considering: blocks of rows against blocks of channels."""
     size = tile.element.bytes
     images, groups, channels = c.window.shape[:3]
     taps, total = prod(axis.taps for axis in axes), images * prod(a.positions for a in axes)
@@ -389,7 +393,7 @@ def _cuts(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ..
     panels = -(-c.rows[0].extent // tile.width)
     spread = prod(len(axis.phases) for axis in axes)
     shares = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
-    found: list[Cut] = []
+    best: Cut | None = None
     for row_panels in {blocks(panels, -(-panels // share)) for share in shares}:
         for block in {blocks(channels, -(-channels // share)) for share in shares}:
             held = row_panels * tile.width * (block * taps + tile.rows) * size
@@ -425,10 +429,13 @@ def _cuts(c: Contraction, tile: Tile, target: Target, axes: tuple[WindowAxis, ..
                 cycles = _cycles(
                     c, tile, (stage, pieces, row_panels, strip), tasks, present=present
                 )
+                if best is not None and cycles >= best.cycles:
+                    continue
                 parts = cut_parts(c, pieces.number, tasks, cycles)
                 cycles = cycles * imbalance(tasks * parts.number, WORKERS) + parts.cycles
-                found.append(Cut(stage, pieces, parts, row_panels, present, strip, cycles))
-    return found
+                if best is None or cycles < best.cycles:
+                    best = Cut(stage, pieces, parts, row_panels, present, strip, cycles)
+    return best
 
 
 def _near(tile: Tile, target: Target) -> int:
@@ -459,31 +466,64 @@ def _cycles(
     stage, pieces, row_panels, strip = shape
     images, groups, channels = c.window.shape[:3]
     total = images * prod(axis.positions for axis in stage.axes)
-    cells = -(-stage.channels * stage.taps.size // tile.rows) * tile.rows
+    taps = prod(axis.taps for axis in stage.axes)
+    cells = -(-stage.channels * taps // tile.rows) * tile.rows
     if present:
         total *= present_share(stage)
-        cells = -(-stage.channels // tile.rows) * tile.rows * stage.taps.size
+        cells = -(-stage.channels // tile.rows) * tile.rows * taps
+    cycles = tasks * row_panels * tile.vectors * total * _each(tile, cells)
+    strips = pieces.number * -(-pieces.piece_length // strip)
+    cycles += tasks * row_panels * tile.vectors * strips * cells * 2.0
+    cycles += 2.0 * c.rows[0].extent * channels * taps * groups
+    return cycles + stage.cycles * tasks * pieces.number
+
+
+def _each(tile: Tile, cells: int) -> float:
+    """Cycles of a position and a vector of the factor for so many cells."""
     # Where rows lie apart, each has an address of its own, more than there are registers.
     loads = tile.loads if tile.turned else tile.vectors + 1.5 * tile.rows
     adds = 1.0 + 0.4 * loads / (tile.rows * tile.vectors)
-    each = cells * 0.65 * max(adds - 0.15, 1.0) + 5.0
-    cycles = tasks * row_panels * tile.vectors * total * each
-    strips = pieces.number * -(-pieces.piece_length // strip)
-    cycles += tasks * row_panels * tile.vectors * strips * cells * 2.0
-    cycles += 2.0 * c.rows[0].extent * channels * stage.taps.size * groups
-    return cycles + stage.cycles * tasks * pieces.number
+    return cells * 0.65 * max(adds - 0.15, 1.0) + 5.0
+
+
+def _is_weighted(c: Contraction) -> bool:
+    """Whether positions are summed over, for one index of rows."""
+    return len(c.rows) == 1 and any(index.name == "n" for index in c.reduction)
+
+
+def weighted_cycles(contraction: Contraction, tile: Tile, target: Target) -> float:
+    """What no plan with this tile takes less of: no cell is in vain, nothing is staged."""
+    del target
+    c = contraction
+    if not _is_weighted(c):
+        return 0.0
+    axes = window_axes(c, frozenset(index.name for index in c.reduction))
+    images, groups, channels = c.window.shape[:3]
+    rows, cells = c.rows[0].extent, channels * prod(axis.taps for axis in axes)
+    total = images * prod(axis.positions * axis.share for axis in axes)
+    vectors = -(-rows // tile.width) * tile.vectors
+    return groups * (vectors * (total * _each(tile, cells) + 2.0 * cells) + 2.0 * rows * cells)
+
+
+def weighted_cost(contraction: Contraction, tile: Tile, target: Target) -> float:
+    """The cycles of the plan."""
+    if not _is_weighted(contraction):
+        return 0.0
+    reduced = frozenset(index.name for index in contraction.reduction)
+    best = _cheapest(contraction, tile, target, window_axes(contraction, reduced))
+    return 0.0 if best is None else best.cycles
 
 
 def weighted_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
     """Positions are summed over; lanes along the rows."""
     c, size = contraction, tile.element.bytes
-    reduced = frozenset(index.name for index in c.reduction)
-    if len(c.rows) != 1 or "n" not in reduced:
+    if not _is_weighted(c):
         return None
+    reduced = frozenset(index.name for index in c.reduction)
     axes = window_axes(c, reduced)
     groups, channels = c.window.shape[1:3]
     rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
-    best = min(_cuts(c, tile, target, axes), key=lambda one: one.cycles, default=None)
+    best = _cheapest(c, tile, target, axes)
     if best is None:
         return None
     stage, pieces, row_panels = best.stage, best.pieces, best.row_panels
@@ -587,4 +627,6 @@ WEIGHTED_ALGORITHM = Algorithm(
     text=weighted_text,
     tiles=weighted_tiles,
     plan=weighted_plan,
+    least=weighted_cycles,
+    cost=weighted_cost,
 )
