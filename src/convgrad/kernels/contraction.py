@@ -69,12 +69,18 @@ class Operand:
         """The indices that occur."""
         return frozenset(name for item in self.subscripts for name, _ in item.terms)
 
+    @cached_property
+    def _steps(self) -> dict[str, int]:
+        """Elements that one step of each index moves."""
+        steps = dict.fromkeys(self.names, 0)
+        for stride, subscript in zip(self.strides, self.subscripts, strict=True):
+            for name, coefficient in subscript.terms:
+                steps[name] += stride * coefficient
+        return steps
+
     def step(self, name: str) -> int:
         """Elements that one step of an index moves."""
-        return sum(
-            stride * subscript.coefficient(name)
-            for stride, subscript in zip(self.strides, self.subscripts, strict=True)
-        )
+        return self._steps.get(name, 0)
 
     @property
     def origin(self) -> int:

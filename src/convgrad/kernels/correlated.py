@@ -225,12 +225,30 @@ def correlated_tiles(contraction: Contraction, number: str, target: Target) -> t
     )
 
 
+def _is_correlated(c: Contraction) -> bool:
+    """Whether positions are summed over, for one index of rows."""
+    return len(c.rows) == 1 and any(index.name == "n" for index in c.reduction)
+
+
+def correlated_cycles(contraction: Contraction, tile: Tile, target: Target) -> float:
+    """What no plan with this tile takes less of: whole vectors, one run, nothing staged."""
+    c = contraction
+    if not _is_correlated(c):
+        return 0.0
+    axes = window_axes(c, frozenset(index.name for index in c.reduction))
+    images, groups, channels = c.window.shape[:3]
+    rows, cells = c.rows[0].extent, channels * prod(axis.taps for axis in axes)
+    vectors = images * prod(axis.positions for axis in axes) / tile.lanes
+    panels = -(-cells // tile.vectors) * -(-rows // tile.rows)
+    return groups * (panels * vectors * _each(tile, target, 0) + 12.0 * rows * cells)
+
+
 def correlated_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
     """Positions are summed over, lanes along them."""
     c, size = contraction, tile.element.bytes
-    reduced = frozenset(index.name for index in c.reduction)
-    if len(c.rows) != 1 or "n" not in reduced:
+    if not _is_correlated(c):
         return None
+    reduced = frozenset(index.name for index in c.reduction)
     axes = window_axes(c, reduced)
     images, groups, channels = c.window.shape[:3]
     rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
@@ -328,17 +346,24 @@ def _cycles(
     (stage, pieces), (rows, runs) = where, what
     cells = stage.channels * stage.taps.size
     panels = -(-cells // tile.vectors) * -(-rows // tile.rows)
-    wide = 1.0 if tile.lanes * tile.element.bytes == target.vector_bytes else 0.55
-    # Measured: two multiply-adds a cycle, an unaligned load one cycle, four where a channel is not
-    # in the first-level cache any more; the lesser of the two hides but in part.
+    # Four cycles where a channel is not in the first-level cache any more.
     held = stage.channels * pieces.positions * tile.element.bytes
     far = -(-tile.vectors // stage.taps.size) if held > target.l1 else 0
+    vectors = int((-(-runs // tile.lanes)).sum())
+    piece = panels * (vectors * _each(tile, target, far) + 8.0 * runs.size) + stage.cycles
+    return pieces.number * piece + 12.0 * rows * cells
+
+
+def _each(tile: Tile, target: Target, far: int) -> float:
+    """Cycles of a vector of positions for a tile, so many of whose loads come from afar.
+
+    Measured: two multiply-adds a cycle, an unaligned load one cycle; the lesser of the two hides
+    but in part.
+    """
+    wide = 1.0 if tile.lanes * tile.element.bytes == target.vector_bytes else 0.55
     loads = 0.5 * tile.rows + tile.vectors + 4.0 * far
     adds = 0.55 * tile.rows * tile.vectors + tile.rows
-    each = max(adds, loads) + 0.3 * min(adds, loads)
-    vectors = int((-(-runs // tile.lanes)).sum())
-    piece = panels * (vectors * each * wide + 8.0 * runs.size) + stage.cycles
-    return pieces.number * piece + 12.0 * rows * cells
+    return (max(adds, loads) + 0.3 * min(adds, loads)) * wide
 
 
 CORRELATED_ALGORITHM = Algorithm(
@@ -348,4 +373,5 @@ CORRELATED_ALGORITHM = Algorithm(
     text=correlated_text,
     tiles=correlated_tiles,
     plan=correlated_plan,
+    least=correlated_cycles,
 )

@@ -86,22 +86,25 @@ def _cuts(
     channels, depth = _depth(c, tile, target, axes)
     every = {cut(images, axes, room) for room in rooms}
     smallest = min(pieces.positions for pieces in every)
+    stages = {
+        pieces: Stage(
+            axes,
+            pieces.piece_images,
+            channels,
+            pieces.split,
+            pieces.piece_length,
+            tile.lanes,
+            c.window,
+            in_place,
+        )
+        for pieces in every
+    }
     for row_panels in {blocks(panels, max(n // tile.rows, 1)) for n in (512, 256, 128, 64)}:
         # The tiles of a task live in the second-level cache.
         most = target.l2 * 5 // 8 // (row_panels * tile.rows * size)
-        for pieces in every:
+        for pieces, stage in stages.items():
             if pieces.positions > max(most, tile.width, smallest):
                 continue
-            stage = Stage(
-                axes,
-                pieces.piece_images,
-                channels,
-                pieces.split,
-                pieces.piece_length,
-                tile.lanes,
-                c.window,
-                in_place,
-            )
             cost = _cost(c, tile, (stage, pieces, row_panels, depth), panels)
             cost *= max(pieces.positions / max(most, tile.width), 1.0)
             yield Cut(stage, pieces, row_panels, -(-panels // row_panels), depth, cost)

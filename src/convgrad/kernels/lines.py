@@ -149,9 +149,18 @@ class Lines:
 
     def stretches(self, count: int, taps: int = 1) -> tuple[Run, ...]:
         """The kinds of runs with a term, of blocks of so many positions."""
-        low, high, some = self.runs(count, taps)
-        found = np.unique(np.stack([low[some], high[some]], axis=-1), axis=0).tolist()
-        return tuple(tuple((first, last) for first, last in run) for run in found)
+        if (count, taps) not in self._stretches:
+            low, high, some = self.runs(count, taps)
+            # A few short rows: np.unique takes several times as long as a set.
+            pairs = zip(low[some].tolist(), high[some].tolist(), strict=True)
+            found = {tuple(zip(first, last, strict=True)) for first, last in pairs}
+            self._stretches[count, taps] = tuple(sorted(found))
+        return self._stretches[count, taps]
+
+    @cached_property
+    def _stretches(self) -> dict[tuple[int, int], tuple[Run, ...]]:
+        """What was asked for before, as in `_runs`."""
+        return {}
 
 
 @lru_cache(maxsize=16)

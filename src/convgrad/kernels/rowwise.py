@@ -578,12 +578,9 @@ def _lists(c: Contraction, lines: Lines, tile: Tile) -> tuple[Table, Table, Tabl
     low, high, some = lines.runs(tile.rows, run)
     which = {kind: at for at, kind in enumerate(tile.stretches)}
     chunks = [np.flatnonzero(block) for block in some]
-    kinds = [
-        np.array(
-            [which[tuple(zip(low[n, at], high[n, at], strict=True))] for at in chunk], np.int64
-        )
-        for n, chunk in enumerate(chunks)
-    ]
+    pairs = zip(low[some].tolist(), high[some].tolist(), strict=True)
+    every = np.array([which[tuple(zip(*pair, strict=True))] for pair in pairs], np.int64)
+    kinds = np.split(every, np.cumsum(some.sum(axis=1))[:-1])
     outer = [np.flatnonzero(mask) * taps for mask in lines.classes[0]]
     found = [outer_sum(mask, chunk * run) for mask in outer for chunk in chunks]
     stretch = [np.tile(kind, mask.size) for mask in outer for kind in kinds]

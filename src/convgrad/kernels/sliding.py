@@ -49,6 +49,7 @@ from convgrad.kernels.window import Stage, outer_sum, window_axes
 
 if TYPE_CHECKING:
     from convgrad.kernels.contraction import Contraction
+    from convgrad.kernels.piece import Pieces
     from convgrad.kernels.target import Target
     from convgrad.kernels.window import Table
 
@@ -228,15 +229,15 @@ def slots_of(line: int, lines: int, lanes: int) -> tuple[Table, Table]:
     return first, np.tile(counts, lines)
 
 
-def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
-    """Lanes along the last axis of the output's positions."""
-    c, size = contraction, tile.element.bytes
-    free = frozenset(index.name for index in c.free)
-    if len(c.rows) != 1 or c.output.subscripts[0].terms != (("n", 1),):
-        return None
-    axes = window_axes(c, free)
+def _is_sliding(c: Contraction) -> bool:
+    """Whether the sum has one index of rows, and images outside."""
+    return len(c.rows) == 1 and c.output.subscripts[0].terms == (("n", 1),)
+
+
+def _cut(c: Contraction, tile: Tile, target: Target) -> tuple[Pieces, Stage]:
+    """Pieces for the second-level cache, and how one is staged."""
+    size, axes = tile.element.bytes, window_axes(c, frozenset(index.name for index in c.free))
     images, groups, channels = c.window.shape[:3]
-    rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
     total = images * prod(axis.positions for axis in axes)
     overhead = prod(len(axis.phases) for axis in axes)
     room = max(target.l2 // 2 // (size * channels * overhead), tile.width)
@@ -252,6 +253,43 @@ def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
         c.window,
         in_place=False,
     )
+    return pieces, stage
+
+
+def sliding_cost(contraction: Contraction, tile: Tile, target: Target) -> float:
+    """The cycles of the plan."""
+    c, size = contraction, tile.element.bytes
+    if not _is_sliding(c):
+        return 0.0
+    pieces, stage = _cut(c, tile, target)
+    groups, channels = c.window.shape[1:3]
+    rows, panels = c.rows[0].extent, -(-c.rows[0].extent // tile.rows)
+    padded, reduction = panels * tile.rows, channels * prod(axis.taps for axis in stage.axes)
+    *lines, last = stage.images, *stage.positions
+    slots = prod(lines) * -(-last // tile.lanes) * pieces.number * groups
+    loads = (tile.rows + 1.3 * tile.vectors) / (tile.rows * tile.vectors)
+    write = 16.0 if c.output.step(position_names(c)[-1]) > 1 else 8.0
+    each = (
+        padded * reduction * max(1.0, loads)
+        + 3.0 * panels
+        + (write + far_write(c, size, target)) * rows
+    )
+    staged = stage.cycles + COPY * stage.elements / tile.lanes
+    cycles = slots * each + staged * pieces.number * groups
+    # Every tile streams the whole factor: from beyond the second cache where it is large.
+    if padded * reduction * size > target.l2 // 2:
+        cycles += 0.05 * padded * reduction * size * slots / tile.vectors
+    return float(cycles * imbalance(groups * pieces.number, WORKERS))
+
+
+def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan | None:
+    """Lanes along the last axis of the output's positions."""
+    c, size = contraction, tile.element.bytes
+    if not _is_sliding(c):
+        return None
+    pieces, stage = _cut(c, tile, target)
+    axes, (groups, channels) = stage.axes, c.window.shape[1:3]
+    rows, taps = c.rows[0].extent, prod(axis.taps for axis in axes)
     places = outer_sum(stage.lines, np.arange(stage.positions[-1], dtype=np.int64))
     outputs, _ = output_places(c, stage)
     last = stage.positions[-1]
@@ -275,20 +313,6 @@ def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
         "slot_outputs": outputs[slot_first],
         "slot_counts": slot_counts,
     }
-    slots = slot_first.size * pieces.number * groups
-    loads = (tile.rows + 1.3 * tile.vectors) / (tile.rows * tile.vectors)
-    write = 16.0 if c.output.step(position_names(c)[-1]) > 1 else 8.0
-    each = (
-        padded * reduction * max(1.0, loads)
-        + 3.0 * panels
-        + (write + far_write(c, size, target)) * rows
-    )
-    staged = stage.cycles + COPY * stage.elements / tile.lanes
-    cycles = slots * each + staged * pieces.number * groups
-    # Every tile streams the whole factor: from beyond the second cache where it is large.
-    if padded * reduction * size > target.l2 // 2:
-        cycles += 0.05 * padded * reduction * size * slots / tile.vectors
-    cycles *= imbalance(groups * pieces.number, WORKERS)
     return Plan(
         sum=c,
         kernel=Kernel("sliding", tile),
@@ -304,7 +328,7 @@ def sliding_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
         record=record,
         shared=groups * padded * (reduction + 1) * size,
         scratch=(stage.elements + 2 * tile.lanes) * size,
-        cycles=float(cycles),
+        cycles=sliding_cost(c, tile, target),
     )
 
 
@@ -315,4 +339,5 @@ SLIDING_ALGORITHM = Algorithm(
     text=sliding_text,
     tiles=sliding_tiles,
     plan=sliding_plan,
+    cost=sliding_cost,
 )

@@ -14,7 +14,7 @@ why they know no rank.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -112,6 +112,7 @@ class WindowAxis:
         return np.array([phase * count + offset for phase, offset in self.places], np.int64)
 
 
+@lru_cache(maxsize=32)
 def window_axes(contraction: Contraction, positions: frozenset[str]) -> tuple[WindowAxis, ...]:
     """The spatial axes of the window, where the named indices are the positions."""
     return tuple(
