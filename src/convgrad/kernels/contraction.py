@@ -108,6 +108,14 @@ class Contraction:
     window: Operand
     factor: Operand
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.indices, self.output, self.window, self.factor))
+
+    def __hash__(self) -> int:
+        """Computed once: planning looks many things up by the sum."""
+        return self._hash
+
     def __str__(self) -> str:
         summed = ", ".join(str(index) for index in self.reduction)
         return f"{self.output} = sum({summed}) {self.window} * {self.factor}"

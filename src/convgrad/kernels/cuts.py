@@ -79,12 +79,10 @@ def _cuts(
     """The cuts worth considering: few or many rows to a task, large or small pieces."""
     size = tile.element.bytes
     images = c.window.shape[0]
-    total = images * prod(a.positions for a in axes)
     in_place = all(axis.step == 1 and axis.is_inside for axis in axes)
     panels = -(-c.rows[0].extent // tile.rows)
-    rooms = {max(total // share, 1) for share in (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256)}
     channels, depth = _depth(c, tile, target, axes)
-    every = {cut(images, axes, room) for room in rooms}
+    every = _pieces(images, axes)
     smallest = min(pieces.positions for pieces in every)
     stages = {
         pieces: Stage(
@@ -108,6 +106,14 @@ def _cuts(
             cost = _cost(c, tile, (stage, pieces, row_panels, depth), panels)
             cost *= max(pieces.positions / max(most, tile.width), 1.0)
             yield Cut(stage, pieces, row_panels, -(-panels // row_panels), depth, cost)
+
+
+@lru_cache(maxsize=32)
+def _pieces(images: int, axes: tuple[WindowAxis, ...]) -> frozenset[Pieces]:
+    """The cuts of the positions worth considering, the same for all tiles."""
+    total = images * prod(axis.positions for axis in axes)
+    shares = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256)
+    return frozenset(cut(images, axes, max(total // share, 1)) for share in shares)
 
 
 def _depth(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import gcd, prod
 from typing import TYPE_CHECKING
@@ -692,6 +693,7 @@ def _work(c: Contraction, tile: Tile, target: Target, lines: Lines) -> float:
     return groups * panels * (channels * (terms + channel * tiles) + tiles * write)
 
 
+@lru_cache(maxsize=64)
 def _cheapest(c: Contraction, tile: Tile, target: Target, lines: Lines) -> Blocking:
     counts = int(lines.bundle_counts(tile.lines).sum()), lines.firsts(tile.rows).size
     work = _work(c, tile, target, lines)

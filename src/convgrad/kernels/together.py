@@ -43,15 +43,16 @@ def together(
     if len({plan.kernel for plan in plans}) < 2:
         return plans
     name = max(plans, key=lambda plan: plan.cycles).kernel.algorithm
-    least = SLOWER * _total(plans)
-    best = _unified(plans, target, bound)
-    for tiles in _common(sums, name, number, target, least):
-        if sum(map(ALGORITHMS[name].cost, sums, tiles, repeat(target))) >= least:
-            continue
-        found = _planned(name, _merged(tiles), sums, target, bound)
-        if found and _total(found) < least:
-            best, least = found, _total(found)
-    return best
+    best: tuple[Plan, ...] = ()
+    most = SLOWER * _total(plans)
+    for least, tiles in _common(sums, name, number, target):
+        if least >= most:
+            break
+        if sum(map(ALGORITHMS[name].cost, sums, tiles, repeat(target))) < most:
+            found = _planned(name, _merged(tiles), sums, target, bound)
+            if found and _total(found) < most:
+                best, most = found, _total(found)
+    return best or _unified(plans, target, bound)
 
 
 def _total(plans: Iterable[Plan]) -> float:
@@ -59,18 +60,22 @@ def _total(plans: Iterable[Plan]) -> float:
 
 
 def _common(
-    sums: tuple[Contraction, ...], name: str, number: str, target: Target, limit: float
-) -> list[tuple[Tile, ...]]:
-    """Per tile that every sum may have, up to its absent terms: the tile as each sum has it."""
+    sums: tuple[Contraction, ...], name: str, number: str, target: Target
+) -> list[tuple[float, tuple[Tile, ...]]]:
+    """The tiles that every sum may have, up to absent terms, by the cycles of all sums at least.
+
+    Returns: those cycles, and the tile as each sum has it.
+    """
     kinds: dict[Tile, list[tuple[float, Tile]]] = {}
     for item in sums:
         for least, tile in bounds(name, item, number, target):
             kinds.setdefault(_bare(tile), []).append((least, tile))
-    return [
-        tuple(tile for _, tile in found)
+    common = [
+        (sum(least for least, _ in found), tuple(tile for _, tile in found))
         for found in kinds.values()
-        if len(found) == len(sums) and sum(least for least, _ in found) < limit
+        if len(found) == len(sums)
     ]
+    return sorted(common, key=lambda one: one[0])
 
 
 def _unified(plans: tuple[Plan, ...], target: Target, bound: int) -> tuple[Plan, ...]:
