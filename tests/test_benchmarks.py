@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import layers, libraries, sides, suite  # noqa: E402
+from benchmarks import first, layers, libraries, sides, suite  # noqa: E402
 from benchmarks.suite import Case  # noqa: E402
 
 from convgrad import reference  # noqa: E402
@@ -195,3 +195,35 @@ def test_what_was_stored_is_read_back(tmp_path):
     assert layers.restore(path) == (MACHINE, [result])
     assert result.ratio == 2.0
     assert [file.name for file in path.parent.iterdir()] == ["layers.json"]
+
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="first calls need processes by fork()")
+
+
+@forks
+def test_first_calls_are_measured_anew_and_from_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONVGRAD_CACHE_DIR", str(tmp_path))
+    case = suite.cases("LeNet-5 1x6")[0]
+    found = list(first.measure(case))
+    expected = [(name, kept) for name in libraries.PASSES for kept in ("new", "disk")]
+    assert [(one.name, one.kept) for one in found] == expected
+    assert all(one.planning > 0 and one.code > 0 and one.running > 0 for one in found)
+    assert {one.case for one in found} == {str(case)}
+
+
+@forks
+def test_a_first_call_leaves_no_trace_in_the_process_that_asks():
+    trace: list[int] = []
+
+    def work() -> first.First:
+        trace.append(1)
+        return first.First("a", "forward", "new", 0.2, 0.05, 0.1, 0.01)
+
+    assert first.apart(work) == work()
+    assert trace == [1]
+
+
+@forks
+def test_a_measuring_process_that_ends_is_an_error():
+    with pytest.raises(ChildProcessError, match="ended"):
+        first.apart(lambda: os._exit(3))
