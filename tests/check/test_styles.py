@@ -40,6 +40,66 @@ def test_a_relu_inside_is_said():
     assert "ReLU" in report.conventions["activation"]
 
 
+def changed(folder, name, old, new):
+    """The verdict on a right file in which `old` is written as `new`."""
+    text = (STYLES / name).read_text()
+    assert old in text
+    path = folder / name
+    path.write_text(text.replace(old, new))
+    (report,) = check_file(path).passes
+    return report
+
+
+MASK = "dz = da * relu_prime(self.z)"
+
+
+def test_a_mask_on_all_gradients_is_said():
+    (report,) = check_file(STYLES / "relu_of_its_own.py").passes
+    assert "with its mask" in report.conventions["activation"]
+
+
+def test_a_mask_left_to_the_caller_is_a_convention_with_its_condition(tmp_path):
+    report = changed(tmp_path, "relu_of_its_own.py", MASK, "dz = da")
+    gradients = {report.verdicts[g] for g in ("dx", "dw", "db")}
+    assert gradients == {"right up to a convention"}
+    assert any("dz * (z > 0)" in note for note in report.notes)
+
+
+def test_a_gradient_without_the_mask_that_others_have_is_wrong(tmp_path):
+    report = changed(tmp_path, "relu_of_its_own.py", "self.db = dz", "self.db = da")
+    assert {p for p, v in report.verdicts.items() if v == "wrong"} == {"db"}
+    assert [m.name for m in report.mistakes] == ["mask-ignored"]
+
+
+def test_another_mask_is_not_explained_away(tmp_path):
+    report = changed(tmp_path, "relu_of_its_own.py", MASK, "dz = da * (self.z > -9)")
+    assert report.verdicts["dx"] == "unexplained"
+
+
+TURNED = "W[:, :, ::-1, ::-1]"
+
+
+@pytest.mark.parametrize(
+    ("new", "where"), [("W", ""), ("W[:, :, ::-1]", "width only"), ("W[..., ::-1]", "height only")]
+)
+def test_a_kernel_that_is_not_turned_where_the_error_is_padded(tmp_path, new, where):
+    report = changed(tmp_path, "error_padded_by_hand.py", TURNED, new)
+    assert [(m.name, m.detail) for m in report.mistakes] == [("rotation-missing", where)]
+
+
+def test_a_margin_of_one_that_is_always_cut_off(tmp_path):
+    cut = "dx[:, :, p:dx.shape[2] - p, p:dx.shape[3] - p]"
+    report = changed(tmp_path, "padded_input_kept.py", cut, "dx[:, :, 1:-1, 1:-1]")
+    assert [m.name for m in report.mistakes] == ["padding-hard-coded"]
+    assert "cut off on both sides" in report.mistakes[0].detail
+
+
+def test_a_method_that_takes_its_weights_is_told_stride_and_padding():
+    (report,) = check_file(STYLES / "methods_with_weights.py").passes
+    assert "stride: stride" in report.conventions["forward"]
+    assert not any("not probed" in note for note in report.notes)
+
+
 def test_a_place_in_a_notebook_names_the_cell():
     source = read_source(STYLES / "notebook.ipynb")
     assert source.place(source.cells[1] + 4) == "cell 2, line 5"

@@ -14,6 +14,7 @@ from convgrad.check.conventions.layouts import is_untied
 from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.conventions.search import find_convention
 from convgrad.check.conventions.wishes import Wishes
+from convgrad.check.mask import APPLIED, CALLER, LEFT_OUT, NEITHER, OPEN, masks_of
 from convgrad.check.mistakes.equations import exchanged_words
 from convgrad.check.mistakes.explain import explain
 from convgrad.check.mistakes.mistake import Case, Evidence, agree
@@ -26,7 +27,10 @@ from convgrad.check.sandbox import Failure
 from convgrad.check.shrink import smallest_counterexample
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from convgrad.check.conventions.convention import Convention, Observation
+    from convgrad.check.mask import Mask
     from convgrad.check.mistakes.explain import Explanation
     from convgrad.check.nest import Array, Pass
     from convgrad.check.probe import Probe
@@ -95,7 +99,7 @@ def judge(
     if failure is not None and not mistakes and _never_succeeds(convention, observations):
         mistakes.append(_found("never-runs", "backward", source, target, failure=failure))
     habits = _habits(judged)
-    return PassReport(
+    report = PassReport(
         target.name,
         verdicts,
         _features(judged),
@@ -106,6 +110,51 @@ def judge(
         line,
         (*_notes(convention, source), *_uneven(habits, verdicts), *wishes.unheard(convention)),
     )
+    if not convention.abilities.relu or any(verdicts[g] in BAD for g in GRADIENTS):
+        return report
+    masks = masks_of(
+        convention,
+        sandbox,
+        lambda sizes: wishes.fix(sizes, convention.abilities),
+        expected_of,
+        bound_of,
+    )
+    return _with_masks(report, masks, source, target)
+
+
+def _with_masks(
+    report: PassReport, masks: dict[Pass, Mask], source: Source, target: Target
+) -> PassReport:
+    """What is right where the ReLU is open, with what it is where the ReLU is closed."""
+    kinds = set(masks.values())
+    if kinds == {"left out"}:
+        kept: dict[Pass, Verdict] = dict.fromkeys(masks, "right up to a convention")
+        words = report.conventions | {"activation": LEFT_OUT}
+        verdicts = report.verdicts | kept
+        return replace(report, verdicts=verdicts, conventions=words, notes=(*report.notes, CALLER))
+    if kinds == {"applied"}:
+        return replace(report, conventions=report.conventions | {"activation": APPLIED})
+    left_out: list[Pass] = [
+        g for g in GRADIENTS if masks.get(g) == "left out" and "applied" in kinds
+    ]
+    neither: list[Pass] = [g for g in GRADIENTS if masks.get(g) == "neither"]
+    found = tuple(_found("mask-ignored", g, source, target) for g in left_out)
+    notes = tuple(NEITHER.format(g) for g in neither)
+    return replace(
+        report,
+        verdicts=_with_verdict(
+            _with_verdict(report.verdicts, left_out, "wrong"), neither, "unexplained"
+        ),
+        mistakes=report.mistakes + found,
+        notes=report.notes + notes,
+    )
+
+
+def _with_verdict(
+    verdicts: dict[Pass, Verdict], gradients: Iterable[Pass], verdict: Verdict
+) -> dict[Pass, Verdict]:
+    changed = set(gradients)
+    return {which: verdict if which in changed else old for which, old in verdicts.items()}
 
 
 def _in_layer(mistake: FoundMistake, c: Convention) -> FoundMistake:
@@ -404,7 +453,7 @@ def describe(c: Convention) -> dict[str, str]:
     if c.bias:
         words["bias"] = "a number" if c.bias == "0" else "(" + ", ".join(c.bias) + ")"
     if c.abilities.relu:
-        words["activation"] = "a ReLU inside the layer, probed where it is open"
+        words["activation"] = OPEN
     if c.abilities.flipped:
         words["kernel"] = "flipped: a true convolution"
     if c.target.is_class and c.target.constructor is not None:
@@ -430,7 +479,7 @@ def _notes(c: Convention, source: Source) -> list[str]:
     if source.python2:
         notes.append("written for Python 2: / between integers was read as //")
     a = c.abilities
-    if a.square_kernel:
+    if a.square_kernel and not a.flat:
         square = "square" if a.axes < 3 else "cubic"
         notes.append(f"only {square} kernels can be set or are understood: no others were probed")
     if not a.stride:

@@ -26,7 +26,7 @@ BACKWARD = re.compile(
 )
 NOT_BACKWARD = re.compile(
     r"zero_?grad|get_|set_|clip|clear|check|numer|reset|update|apply_grad|collect|save|load|test|"
-    r"optim|descent|norm(?!al)|print|plot|col2im|im2col|backend",
+    r"optim|descent|norm(?!al)|print|plot|^(?!.*conv).*(col2im|im2col)|backend",
     re.IGNORECASE,
 )
 OTHER_LAYER = re.compile(
@@ -595,8 +595,10 @@ _SAYS_FORWARD = re.compile(r"forward|fwd|fprop|^(\w*_|cnn)?conv(2d|olve|olution)
 
 
 def _forward_of(name: str, functions: dict[str, ast.FunctionDef]) -> Function | None:
-    lower = {n.lower(): n for n in functions if n != name}
-    for stem in (name, _GRADIENT_OF.sub("", name)):
+    lower = {spelling: n for n in functions if n != name for spelling in _spellings(n)}
+    lower |= {n.lower(): n for n in functions if n != name}
+    stems = dict.fromkeys((name, *_spellings(name)))
+    for stem in dict.fromkeys((*stems, *(_GRADIENT_OF.sub("", stem) for stem in stems))):
         for old, new in _SWAPS:
             if old in stem.lower():
                 candidate = lower.get(stem.lower().replace(old, new, 1))
@@ -605,9 +607,11 @@ def _forward_of(name: str, functions: dict[str, ast.FunctionDef]) -> Function | 
     forwards = [
         n
         for n in functions
-        if _SAYS_FORWARD.search(n) and not OTHER_LAYER.search(n) and not _says_backward(n)
+        if any(map(_SAYS_FORWARD.search, _spellings(n)))
+        and not OTHER_LAYER.search(n)
+        and not _says_backward(n)
     ]
-    forwards = [n for n in forwards if CONVOLUTION.search(n)] or forwards
+    forwards = [n for n in forwards if any(map(CONVOLUTION.search, _spellings(n)))] or forwards
     return read_function(functions[forwards[0]]) if len(forwards) == 1 else None
 
 

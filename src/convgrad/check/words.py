@@ -38,6 +38,7 @@ _ENGLISH: dict[str, str] = {
     "learning": "aprendizaje apprentissage aprendizado apprendimento lern",
     "rate": "tasa taux taxa tasso",
     "learning_rate": "lernrate",
+    "cache": "speicher zwischenspeicher memoria memoire zapas pamyat kesh",
     "in_channels": "eingangskanaele eingabekanaele eingangskanale",
     "out_channels": "ausgangskanaele ausgabekanaele ausgangskanale",
     "filter_size": "filtergroesse kerngroesse kernelgroesse",

@@ -13,9 +13,9 @@ from convgrad.check.conventions.convention import (
     Written,
 )
 from convgrad.check.conventions.roles import (
-    CACHE,
     OPTIONS,
     ROLE,
+    is_cache,
     ways_of,
 )
 
@@ -35,7 +35,7 @@ def argument_choices(function: Function, parameter: str, *, constructor: bool) -
         options = _options(keys)
         if options is not None:
             return [options]
-    if CACHE.fullmatch(parameter) and not constructor:
+    if is_cache(parameter) and not constructor:
         return []
     found += [Written(role, way) for role, way in ways_of(parameter, constructor=constructor)]
     defaults = {p.name: p.default or "" for p in function.parameters}
@@ -175,14 +175,25 @@ def arguments_of_forward(target: Target) -> Arguments | None:
 
 
 def arguments_of_input(function: Function) -> Arguments:
-    """The arguments of a method whose first parameter is the input."""
+    """The arguments of a method whose first parameter is the input.
+
+    A method that takes its weights, as a function does, is told how they are used as well.
+    """
     arguments: list[tuple[str, Argument]] = []
     for i, parameter in enumerate(function.parameters):
         if i == 0:
             arguments.append((parameter.name, Written("input", ROLE["input"].ways[0])))
-        elif parameter.default is None:
-            choices = argument_choices(function, parameter.name, constructor=False)
+            continue
+        choices = argument_choices(function, parameter.name, constructor=False)
+        if parameter.default is None:
             arguments.append(
                 (parameter.name, choices[0] if choices else Written("yes", ROLE["yes"].ways[0]))
             )
+        elif "weights" in roles_in(tuple(arguments)):
+            arguments += [(parameter.name, choice) for choice in choices if _is_step(choice)][:1]
     return tuple(arguments)
+
+
+def _is_step(argument: Argument) -> bool:
+    steps = {"stride", "padding", "dilation", "groups"}
+    return isinstance(argument, Written) and argument.role in steps

@@ -18,9 +18,9 @@ from convgrad.check.conventions.convention import (
     execute,
 )
 from convgrad.check.conventions.roles import (
-    CACHE,
     ROLE,
     CannotExpressError,
+    is_cache,
 )
 from convgrad.check.source import gradient_named
 
@@ -147,7 +147,7 @@ def joint(every: list[list[Arguments]]) -> Iterator[tuple[Arguments, ...]]:
 
 def kept_arguments(c: Convention, sandbox: Sandbox) -> list[Kept]:
     """What the forward pass returned beside the output, as arguments of the backward pass."""
-    takes_cache = any(CACHE.fullmatch(p.name) for f in c.target.backward for p in f.parameters)
+    takes_cache = any(is_cache(p.name) for f in c.target.backward for p in f.parameters)
     if c.forward is None or (c.target.is_class and not takes_cache):
         return []
     value: Any = None
@@ -176,13 +176,13 @@ def backward_arguments(c: Convention, function: Function, kept: list[Kept]) -> I
     for i, parameter in enumerate(parameters):
         name = parameter.name
         options: list[Argument | None] = []
-        if CACHE.fullmatch(name) or (kept and not _suggests_any(function, name)):
+        if is_cache(name) or (kept and not _suggests_any(function, name)):
             options += [waiting.pop(0)] if waiting else []
             options += _cache_by_names(function, name)
         elif name in forward and not _suggests_error(name):
             options.append(forward[name])
         options += argument_choices(function, name, constructor=False)
-        if (c.target.is_class and i == 0 and not CACHE.fullmatch(name)) or _suggests_error(name):
+        if (c.target.is_class and i == 0 and not is_cache(name)) or _suggests_error(name):
             options.insert(0, error)
         elif not has_error and not c.target.is_class:
             options.append(error)

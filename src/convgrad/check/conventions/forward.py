@@ -196,6 +196,7 @@ def _class_attempt(
     if forward_arguments is None:
         return
     feed = arguments_of_input(c.target.feed) if c.target.feed is not None else ()
+    c = replace(c, abilities=abilities_of(c, (c.constructor, forward_arguments)))
     c = replace(c, forward=forward_arguments, feed=feed, rates=_rates(c, found))
     options = list(parameter_paths(found, c, probe)) if not fixed_weights else []
     if not options and not fixed_weights:

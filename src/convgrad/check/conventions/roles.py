@@ -413,10 +413,15 @@ OPTIONS = re.compile(
     r"\w*param(eter)?s?|hyper\w*|\w*options?|config|cfg|\w*dict|layer|conf|args|kwargs|info|spec|attrs?|settings?",
     re.IGNORECASE,
 )
-CACHE = re.compile(
+_CACHE = re.compile(
     r"\w*cache\w*|saved\w*|memory|state|stash|store\w*|tape|aux\w*|tmp|intermediate\w*|fwd\w*|residuals",
     re.IGNORECASE,
 )
+
+
+def is_cache(parameter: str) -> bool:
+    """Whether the name says that it holds what the forward pass has kept."""
+    return any(map(_CACHE.fullmatch, (parameter, in_english(parameter))))
 
 
 def ways_of(parameter: str, *, constructor: bool) -> list[tuple[str, Way]]:

@@ -137,6 +137,15 @@ def crop_from(offset: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]
     return change
 
 
+def crop_of(number: int) -> Callable[[Nest, int], Nest]:
+    """So many positions are cut off on both sides, whatever the padding is."""
+
+    def change(nest: Nest, axis: int) -> Nest:
+        return nest.cut(axis, slice(number, -number))
+
+    return change
+
+
 def shifted(offset: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]:
     """The subscript of the input is off by a number; positions outside are left out."""
 

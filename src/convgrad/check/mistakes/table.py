@@ -26,6 +26,12 @@ BACK: tuple[Pass, ...] = ("dx", "dw", "db")
 PRODUCTS: tuple[Pass, ...] = ("dx", "dw")
 
 
+TURN = r"(rot90|rot_?180|flip\w*\(|::\s*-1)"
+"""A kernel that is turned."""
+SCATTER = r"\[[^\]=]*\+[^\]=]*\]\s*\+="
+"""A window of the result, or a number of it, to which is added."""
+
+
 def _samples(nest: Nest) -> int:
     return nest.sizes.batch
 
@@ -303,6 +309,8 @@ MISTAKES: tuple[Mistake, ...] = (
         (
             *(("crop by 1", w) for _, w in r.on_each(r.crop_from(_constant(1)))),
             *(("crop by 2", w) for _, w in r.on_each(r.crop_from(_constant(2)))),
+            *(("1 cut off on both sides", w) for _, w in r.on_each(r.crop_of(1))),
+            *(("2 cut off on both sides", w) for _, w in r.on_each(r.crop_of(2))),
             *(
                 ("shift by 1", w)
                 for _, w in r.on_each(r.shifted(lambda nest, axis: r.before(nest, axis) - 1))
@@ -329,7 +337,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "Correlate the padded error with the kernel flipped along every axis, or scatter with +=.",
         "w at tap t",
         (*r.always(r.rotate_gathered_weights), *ALONG_ONE_AXIS),
-        looks_like=r"^(?!.*(rot90|flip|::\s*-1))",
+        looks_like=rf"^(?!.*{TURN})|^(?!.*({SCATTER}|convolve))",
         source=r"correlate|einsum|conv|dot|sum",
     ),
     Mistake(
@@ -339,7 +347,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "Use w itself with the window: s·o + t already runs forward.",
         "w at tap t",
         (*r.always(r.rotate_weights), *ALONG_ONE_AXIS),
-        looks_like=r"\]\s*\+=",
+        looks_like=rf"{SCATTER}|convolve",
         source=r"rot90|flip|::\s*-1",
     ),  # rotations: 3 of 79
     Mistake(
@@ -702,6 +710,14 @@ BEHAVIOURS: dict[str, Mistake] = {
             "Repair the error first.",
             "",
             source="",
+        ),
+        Mistake(
+            "mask-ignored",
+            BACK,
+            "The mask of the ReLU inside the layer is on other gradients, but not on this one.",
+            "Multiply the error by (z > 0) once, before all gradients are computed from it.",
+            "dz",
+            source=r"",
         ),
         Mistake(
             "uninitialised",
