@@ -6,6 +6,7 @@ import difflib
 import tomllib
 from pathlib import Path
 
+from convgrad.check.checker import check_file
 from convgrad.check.mistakes.table import BY_NAME
 from convgrad.check.nest import PASSES
 from convgrad.check.place import find_line
@@ -111,3 +112,33 @@ def test_lines_are_found_behind_the_step_of_the_weights_and_not_in_another_gradi
     assert line_of(STEPS, "error-rotated", "dw", tmp_path).startswith("one = correlate")
     assert line_of(STEPS, "padding-twice", "dw", tmp_path) == "wide = pad_all(self.x, self.p)"
     assert line_of(STEPS, "overwritten-not-added", "dx", tmp_path) == "below = all_of_x"
+
+
+def test_a_kernel_turned_on_one_axis_is_told_to_turn_on_the_other(tmp_path):
+    """Where a padded error is correlated the kernel must be turned, whatever else is written."""
+    path = tmp_path / "half_turn.py"
+    path.write_text(
+        "import numpy as np\n"
+        "from scipy.signal import correlate\n"
+        "def conv_fprop(x, W, b):\n"
+        "    z = np.zeros((len(x), len(W), x.shape[2] - W.shape[2] + 1,"
+        " x.shape[3] - W.shape[3] + 1))\n"
+        "    for n in range(len(x)):\n"
+        "        for k in range(len(W)):\n"
+        "            z[n, k] = correlate(x[n], W[k], mode='valid')[0] + b[k]\n"
+        "    return z\n"
+        "def conv_bprop(delta, x, W):\n"
+        "    p, q = W.shape[2] - 1, W.shape[3] - 1\n"
+        "    padded = np.pad(delta, ((0, 0), (0, 0), (p, p), (q, q)))\n"
+        "    W_flip = W[:, :, ::-1]\n"
+        "    dx, dW = np.zeros(x.shape), np.zeros(W.shape)\n"
+        "    for n in range(len(x)):\n"
+        "        for k in range(len(W)):\n"
+        "            for c in range(W.shape[1]):\n"
+        "                dx[n, c] += correlate(padded[n, k], W_flip[k, c], mode='valid')\n"
+        "                dW[k, c] += correlate(x[n, c], delta[n, k], mode='valid')\n"
+        "    return dx, dW, delta.sum(axis=(0, 2, 3))\n"
+    )
+    (report,) = check_file(path).passes
+    (mistake,) = report.mistakes
+    assert (mistake.name, mistake.detail) == ("rotation-missing", "width only")
