@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -150,6 +152,19 @@ def test_the_phases_of_a_strided_gradient_are_one_plan_that_clears_nothing():
     assert [plan.kernel.algorithm for plan in program.plans] == ["whole"]
     assert not program.clear
     assert "dx[n, g, c, 2*qh + 1, 2*qw + 1] = sum(k < 1, uh < 3, uw < 3)" in str(program)
+
+
+def test_phases_of_many_rows_go_through_the_output_piece_by_piece():
+    """And pack the weights once; a phase with another cut or another kernel has its own round."""
+    made = layer((56, 56), 128, 128, 3, stride=2, padding=1)
+    program = plan_pass(made, "input_gradient", batch=8, target=TARGETS["avx512"])
+    assert [len(plans) for plans in program.rounds] == [4]
+    assert "piece by piece, 4 sums" in str(program)
+    first, *others = program.plans
+    assert all(plan.packing == first.packing for plan in others)
+    apart = replace(first, packing=(*first.packing, 1))
+    assert len(replace(program, plans=(apart, *others)).rounds) == 4
+    assert len(replace(program, plans=(replace(first, steps=()), *others)).rounds) == 4
 
 
 def test_a_plan_for_all_phases_is_taken_if_it_was_measured_to_be_faster(monkeypatch, tmp_path):

@@ -15,7 +15,7 @@ from convgrad.kernels.arena import WORKSPACE
 from convgrad.kernels.compile import load
 from convgrad.kernels.record import ARGUMENTS
 from convgrad.kernels.summed import FUNCTIONS, SUMMED, summed_text
-from convgrad.kernels.threads import current_pool
+from convgrad.kernels.threads import current_pool, several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,11 +133,17 @@ class Bound:
         self.program = program
         steps: list[tuple[int, Table, int]] = []
         kept: list[object] = []
-        for plan in program.plans:
-            addresses = kernel_addresses(plan.kernel, target)
-            record, tables = plan.fields.fill(plan.record)
-            kept.append(tables)
-            steps += [(addresses[step.function], record, step.tasks) for step in plan.steps]
+        for plans in program.rounds:
+            addresses = kernel_addresses(plans[0].kernel, target)
+            filled = [plan.fields.fill(plan.record) for plan in plans]
+            kept.append(filled)
+            steps += [
+                (addresses[step.function], filled[0][0], step.tasks) for step in plans[0].steps
+            ]
+            if len(plans) > 1:
+                function, _, tasks = steps.pop()
+                words = [len(plans), function, *(record.ctypes.data for record, _ in filled)]
+                steps.append((several(target.pause), np.array(words, np.int64), tasks))
         serial = program.cycles < SERIAL_CYCLES
         needs = Workspace(program.shared, program.scratch, program.bound)
         self._launch = Launch(steps, kept, target.pause, needs, serial=serial) if steps else None

@@ -36,6 +36,9 @@ def program(pause: str) -> str:
     `run` takes the pool, the semaphore, the number of workers wished, the steps as triples of
     words, how many there are, and the arguments. It returns after the last step. With no workers,
     or where another caller has the pool, the steps run in the calling thread alone.
+
+    `several` is a step's function that runs a task of several records, one after the other: its own
+    record is how many there are, the function they share, and where they are.
     """
     rest = f"call void @{pause}()" if pause else ""
     declaration = f"declare void @{pause}()" if pause else ""
@@ -175,6 +178,27 @@ busy:
 give:
   %y = call i32 @sched_yield()
   br label %join
+done:
+  ret void
+}}
+
+define void @several(ptr %record, ptr %arg, ptr %scratch, i64 %task) {{
+entry:
+  %count = load i64, ptr %record
+  %fn.p = getelementptr i64, ptr %record, i64 1
+  %fn = load ptr, ptr %fn.p
+  %first.p = getelementptr i64, ptr %record, i64 2
+  br label %next
+next:
+  %i = phi i64 [ 0, %entry ], [ %i1, %call ]
+  %more = icmp slt i64 %i, %count
+  br i1 %more, label %call, label %done
+call:
+  %rec.p = getelementptr i64, ptr %first.p, i64 %i
+  %rec = load ptr, ptr %rec.p
+  call void %fn(ptr %rec, ptr %arg, ptr %scratch, i64 %task)
+  %i1 = add i64 %i, 1
+  br label %next
 done:
   ret void
 }}

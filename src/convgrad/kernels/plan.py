@@ -78,6 +78,8 @@ class Plan:
         scratch: bytes of workspace of each thread.
         cycles: predicted cycles of one core.
         others: sums that are computed along with it: the other phases of a gradient.
+        packing: what all steps but the last depend on, apart from the arrays; empty where plans
+            cannot share what these steps write.
     """
 
     sum: Contraction
@@ -90,6 +92,7 @@ class Plan:
     scratch: int
     cycles: float
     others: tuple[Contraction, ...] = ()
+    packing: tuple[int, ...] = ()
 
     def workspace(self, threads: int) -> int:
         """Bytes of workspace with so many threads."""
@@ -129,12 +132,30 @@ class Program:
         head = ["output = 0"] if self.clear else []
         bound = "" if self.bound == sys.maxsize else f" of {self.bound / 1024:.0f} KiB allowed"
         peak = self.workspace(WORKERS) / 1024
+        if len(self.rounds) < len(self.plans):
+            head.append(f"piece by piece, {len(self.plans)} sums of each:")
         tail = f"peak workspace: {peak:.0f} KiB{bound}, {WORKERS} threads"
         return "\n\n".join([*head, *map(str, self.plans), tail])
 
     @property
+    def rounds(self) -> tuple[tuple[Plan, ...], ...]:
+        """Plans that are run together, a task of each after the other; mostly every one alone.
+
+        Phases that share a kernel, what it packs and their cut go through the output piece by
+        piece. Their numbers lie side by side: what the one writes the next finds in the cache.
+        """
+        first = self.plans[0] if self.plans else None
+        alike = first is not None and all(
+            bool(plan.packing)
+            and (plan.kernel, plan.packing, plan.steps)
+            == (first.kernel, first.packing, first.steps)
+            for plan in self.plans
+        )
+        return (self.plans,) if alike else tuple((plan,) for plan in self.plans)
+
+    @property
     def shared(self) -> int:
-        """Bytes of workspace that all threads share: the plans run one after the other."""
+        """Bytes of workspace that all threads share: the rounds run one after the other."""
         return aligned(max((plan.shared for plan in self.plans), default=0))
 
     @property

@@ -83,6 +83,12 @@ ROWWISE = Fields(
         "slots",  # 1 where tiles are kept between blocks of channels
     )
 )
+PACKING = (
+    "rows", "row_blocks", "row_panels", "group_panels", "channels", "taps", "shared_panels",
+    "panel", "panel_bias", "factor_group", "factor_row", "factor_channel", "turns", "pieces",
+    "piece_bundles", "line_pieces", "piece_blocks",
+)  # fmt: skip
+"""What the packed factor depends on, and the cut into tasks."""
 MOST_STRETCHES = 9
 """More would make the code long; layers that need them are left to `packed`."""
 LONGEST, MOST_TERMS = 5, 12
@@ -816,6 +822,7 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
         shared=groups * panels * panel * size if is_shared else 0,
         scratch=(kept * tile.width + (0 if is_shared else panel)) * size,
         cycles=best.cycles,
+        packing=tuple(int(record[name]) for name in PACKING),
     )
 
 

@@ -31,10 +31,20 @@ def _library() -> Any:
 
 
 @cache
+def _addresses(pause: str) -> dict[str, int]:
+    text = forkjoin.program(pause)
+    return load(("pool", pause), lambda: text, ("work", "run", "several"))
+
+
+def several(pause: str) -> int:
+    """The address of a function that runs a task of several records, one after the other."""
+    return _addresses(pause)["several"]
+
+
+@cache
 def _entry_points(pause: str) -> tuple[Callable[..., None], Callable[..., None]]:
     """`work` and `run` of the compiled pool."""
-    text = forkjoin.program(pause)
-    addresses = load(("pool", pause), lambda: text, ("work", "run"))
+    addresses = _addresses(pause)
     work = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
     run = ctypes.CFUNCTYPE(
         None,
