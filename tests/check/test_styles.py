@@ -59,10 +59,19 @@ def test_a_mask_on_all_gradients_is_said():
 
 
 def test_a_mask_left_to_the_caller_is_a_convention_with_its_condition(tmp_path):
-    report = changed(tmp_path, "relu_of_its_own.py", MASK, "dz = da")
+    """Where the error may be that of what the ReLU is given."""
+    text = (STYLES / "relu_of_its_own.py").read_text()
+    path = tmp_path / "delta.py"
+    path.write_text(text.replace(MASK, "dz = da").replace("da", "delta"))
+    (report,) = check_file(path).passes
     gradients = {report.verdicts[g] for g in ("dx", "dw", "db")}
     assert gradients == {"right up to a convention"}
     assert any("dz * (z > 0)" in note for note in report.notes)
+
+
+def test_a_mask_that_is_forgotten_on_the_error_of_the_output_is_wrong(tmp_path):
+    report = changed(tmp_path, "relu_of_its_own.py", MASK, "dz = da")
+    assert {m.gradient for m in report.mistakes if m.name == "mask-ignored"} == {"dx", "dw", "db"}
 
 
 def test_a_gradient_without_the_mask_that_others_have_is_wrong(tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convgrad.check.conventions.attempt import SearchError
-from convgrad.check.conventions.convention import observe, signature
+from convgrad.check.conventions.convention import Written, observe, signature
 from convgrad.check.conventions.layouts import is_untied
 from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.conventions.search import find_convention
@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from convgrad.check.sandbox import Sandbox
     from convgrad.check.source import Source, Target
 
+OF_OUTPUT = re.compile(
+    r"d_?a(ct\w*)?|d_?out(puts?)?|(d_?l_?)?d_?out(put)?|(grad\w*|upstream)_(of_)?out(put)?s?|"
+    r"out(put)?s?_(grad\w*|error)",
+    re.IGNORECASE,
+)
+"""Names of an error that belongs to what the layer returns, behind its ReLU."""
 OF_BIAS = frozenset({"bias-ignored", "bias-sum"})
 RESETS = re.compile(r"(zero|clear|reset|flush)_?grad|grads?_zero", re.IGNORECASE)
 
@@ -119,26 +125,28 @@ def judge(
         expected_of,
         bound_of,
     )
-    return _with_masks(report, masks, source, target)
+    return _with_masks(report, masks, source, convention)
 
 
 def _with_masks(
-    report: PassReport, masks: dict[Pass, Mask], source: Source, target: Target
+    report: PassReport, masks: dict[Pass, Mask], source: Source, c: Convention
 ) -> PassReport:
     """What is right where the ReLU is open, with what it is where the ReLU is closed."""
     kinds = set(masks.values())
-    if kinds == {"left out"}:
-        kept: dict[Pass, Verdict] = dict.fromkeys(masks, "right up to a convention")
+    of_output = any(
+        isinstance(argument, Written) and argument.role == "error" and OF_OUTPUT.fullmatch(name)
+        for arguments in c.backward
+        for name, argument in arguments
+    )
+    if kinds == {"left out"} and not of_output:
         words = report.conventions | {"activation": LEFT_OUT}
-        verdicts = report.verdicts | kept
-        return replace(report, verdicts=verdicts, conventions=words, notes=(*report.notes, CALLER))
+        kept = _with_verdict(report.verdicts, masks, "right up to a convention")
+        return replace(report, verdicts=kept, conventions=words, notes=(*report.notes, CALLER))
     if kinds == {"applied"}:
         return replace(report, conventions=report.conventions | {"activation": APPLIED})
-    left_out: list[Pass] = [
-        g for g in GRADIENTS if masks.get(g) == "left out" and "applied" in kinds
-    ]
+    left_out: list[Pass] = [g for g in GRADIENTS if masks.get(g) == "left out"]
     neither: list[Pass] = [g for g in GRADIENTS if masks.get(g) == "neither"]
-    found = tuple(_found("mask-ignored", g, source, target) for g in left_out)
+    found = tuple(_found("mask-ignored", g, source, c.target) for g in left_out)
     notes = tuple(NEITHER.format(g) for g in neither)
     return replace(
         report,

@@ -107,6 +107,8 @@ SOON = 2
 """Channels of the window that are asked for while a term is added."""
 AHEAD = 4
 """Channels of the factor that are asked for while one is packed."""
+PHASED = 0.88
+"""What a phase takes of a sum by itself: the others find its lines in the cache."""
 KEPT = 1.2
 """Cycles for a vector of a tile that is kept until the next block of channels."""
 PACK = 0.8
@@ -717,7 +719,8 @@ def _work(c: Contraction, tile: Tile, target: Target, lines: Lines) -> float:
     squares = tile.vectors * tile.lines * -(-tile.rows // tile.lanes)
     write = 4.0 * tile.lanes * scattered * squares + 6.0 * cells + 40.0
     write += far_write(c, tile.element.bytes, target) * cells
-    return groups * panels * (channels * (terms + channel * tiles) + tiles * write)
+    phased = PHASED if lines.output[-1] > 1 and c.rows[0].extent > tile.lanes else 1.0
+    return phased * groups * panels * (channels * (terms + channel * tiles) + tiles * write)
 
 
 @lru_cache(maxsize=64)

@@ -514,6 +514,7 @@ NO_EQUATION: Mapping[str, str] = {
     "crop-empty": "a slice that ends at -0 is empty: a rule of the language, no subscript",
     "uncovered-rows": "the array has another shape, so entries are absent and not wrong",
     "margin-left-on": "the array has another shape: a margin stands around the right entries",
+    "mask-ignored": "the mask is a factor of the error before it comes to the convolution",
     "clipped": "a limit is no sum of products",
     "padding-mode-ignored": "entries stand in several places at once: no subscript says so",
     "low-precision": "rounding happens after the products",

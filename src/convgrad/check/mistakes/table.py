@@ -714,7 +714,7 @@ BEHAVIOURS: dict[str, Mistake] = {
         Mistake(
             "mask-ignored",
             BACK,
-            "The mask of the ReLU inside the layer is on other gradients, but not on this one.",
+            "The error from which this is computed lacks the mask of the ReLU inside the layer.",
             "Multiply the error by (z > 0) once, before all gradients are computed from it.",
             "dz",
             source=r"",
