@@ -131,7 +131,10 @@ class Sizes:
         if any(map(any, self.pads)):
             same = all(before == after for before, after in self.pads)
             first = tuple(before for before, _ in self.pads)
-            words.append(f"padding {_one_or_all(first) if same else self.pads}")
+            sides = [f"{a} before and {b} behind" for a, b in self.pads]
+            flat = self.size[0] == 1 and not any(self.pads[0])
+            uneven = sides[-1] if flat else ", ".join(sides)
+            words.append(f"padding {_one_or_all(first) if same else uneven}")
         if any(self.output_padding):
             words.append(f"output padding {_one_or_all(self.output_padding)}")
         if self.mode != "constant":
