@@ -258,7 +258,7 @@ def test_other_mistakes_have_their_reason(text, reason):
         (r"dw_{c,t} = \sum_{n,o} \delta_{n,c,o} x_{n,c,s o-t}", WRONG),
         ("z[n,k,o] = sum(c,t) x[n,c,s*o+d*t-p] * w[k,c,t] + b[k]", RIGHT),
         ("z[n,k,o] = sum(c,t) x[n,c,s*o+d*t-p] * w[k,c,t] + b[n]", WRONG),
-        ("z[n,k,o] = sum(c,t) x[n,c,s*o-t] * w[k,c,t] + b[k]", WRONG),
+        ("z[n,k,o] = sum(c,t) x[n,c,s*o-t] * w[k,c,t] + b[k]", UNDER),
         ("z[n,k,o] = sum(t) x[n,c,s*o+t] * w[k,c,t] + b[k]", WRONG),
         ("z[n,k,o] = b[k] + sum(c,t) x[n,c,o+t] * w[k,c,t]", UNDER),
         (r"dx_i = \sum_{t} \delta_{2t} w_{i-2t} + \sum_t \delta_{t} w_{i-t}", WRONG),

@@ -8,7 +8,7 @@ once. Ranges are proved by exact evaluation.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -34,6 +34,7 @@ from convgrad.check.equations.reading import (
     moving,
     shared,
     split_groups,
+    stated_sizes,
     terms_of,
     turned,
     without_ties,
@@ -142,44 +143,85 @@ def check_equations(text: str, forward: str | None = None) -> tuple[EquationRepo
 
 @dataclass(frozen=True)
 class Forward:
-    """What a given forward pass says: names, axes of the kernel, layer, start of counting."""
+    """What a given forward pass says, counted from 0 or from 1.
+
+    Attributes:
+        roles: of its tensors by name.
+        kernel: the axes of the weights; empty where they tell themselves.
+        starts: the first tap where the page states it.
+        layers: the relation on every axis.
+        transposed: its output is the long side of the relation.
+        first: the number that counting starts at.
+        operation: what the sign of a convolution was taken for, where it was written with one.
+        sizes: the lengths of axes that its sums state.
+    """
 
     roles: Mapping[str, str]
     kernel: str
     starts: Mapping[tuple[str, int], Polynomial]
     layers: Mapping[str, Layer]
     transposed: bool = False
+    first: int = 0
+    operation: str = ""
+    sizes: Mapping[tuple[str, str], Polynomial] = field(default_factory=dict[Any, Any])
 
 
-def _forward(text: str) -> Forward:
-    """A forward pass read as z = sum x*w, by the names or by the subscript that moves."""
+def _forwards(text: str) -> list[Forward]:
+    """A forward pass under every meaning that its page leaves open."""
     written = read(text)
     term = next((t for t in written.terms if len(t.accesses) == 2), None)
     if term is None:
-        raise EquationError("the forward pass has no product", got=str(written))
+        raise EquationError(
+            "the forward pass has no product",
+            got=str(written),
+            expected="a sum of input times weights, such as z[o] = sum(t) x[o+t] * w[t]",
+        )
     alone = replace(written, terms=(term,))
+    pairs = product(_operations(alone), _bases(alone))
+    return [_forward(way, first) for way, first in pairs]
+
+
+def _forward(alone: Written, first: int) -> Forward:
+    """A forward pass read as z = sum x*w, by the names or by the subscript that moves."""
+    (term,) = alone.terms
     named = [a for a in term.accesses if WEIGHTS.fullmatch(bare(a.name))]
     input_, weights = sorted(term.accesses, key=lambda a: all(s.plain for s in a.subscripts))
     if len(named) == 1 and input_ in named:
         input_, weights = weights, input_
     roles = {bare(input_.name): "x", bare(weights.name): "w"}
-    roles.setdefault(bare(written.left.name), "z")
+    roles.setdefault(bare(alone.left.name), "z")
     firsts = {s.name: s.first for s in term.sums if s.first is not None}
     starts = {
         ("w", axis): firsts[subscript.plain]
         for axis, subscript in enumerate(weights.subscripts)
         if subscript.plain in firsts
     }
-    counted = counted_from(alone, origins(alone, 0))
-    moves = moving(counted)
+    counted = counted_from(alone, origins(alone, first))
+    x, w, z = _forward_factors(counted, input_.name, weights.name)
+    kernel = "" if "G" in w.axes else _kernel_axes(w, x, z)
+    layers = _layers_of(x, z, w)
+    around = {} if layers else _layers_of(z, x, w)
+    parts = (x, replace(w, axes=kernel or w.axes), z)
+    sizes = stated_sizes(parts, counted.terms[0].sums)
+    return Forward(
+        roles, kernel, starts, layers or around, bool(around), first, alone.operation, sizes
+    )
+
+
+def _forward_factors(counted: Written, x: str, w: str) -> tuple[Factor, Factor, Factor]:
+    """The tensors of a forward pass with their axes, with groups where all three share a letter."""
     (put,) = counted.terms
-    x, w = (next(a for a in put.accesses if a.name == n.name) for n in (input_, weights))
-    parts = [Factor("x", x, axes_of(x, "x", moves, 2)), Factor("w", w, axes_of(w, "w", moves, 2))]
-    z = Factor("z", counted.left, axes_of(counted.left, "z", moves, 2))
-    kernel = _kernel_axes(parts[1], parts[0], z)
-    layers = _layers_of(parts[0], z, parts[1])
-    around = {} if layers else _layers_of(z, parts[0], parts[1])
-    return Forward(roles, kernel, starts, layers or around, transposed=bool(around))
+    accesses = {
+        role: next(a for a in put.accesses if a.name == n) for role, n in (("x", x), ("w", w))
+    }
+    accesses |= {"z": counted.left}
+    moves = moving(counted)
+    groups = common(list(accesses.values()), moves)
+    axes = axes_by_sharing(accesses, groups, moves) if groups else None
+    if axes is None:
+        axes = {role: axes_of(a, role, moves, 2) for role, a in accesses.items()}
+    one, two, three = (Factor(role, accesses[role], axes[role]) for role in "xwz")
+    return one, two, three
 
 
 def _layers_of(long: Factor, short: Factor, w: Factor) -> dict[str, Layer]:
@@ -205,17 +247,24 @@ def _kernel_axes(w: Factor, x: Factor, z: Factor) -> str:
     return "".join(letters)
 
 
-def _readings(written: Written, terms: Terms, forward: Forward | None) -> list[Products]:
+Way: TypeAlias = "tuple[Products, Forward | None]"
+"""One meaning of an equation, and of the forward pass that it is held against."""
+
+
+def _readings(written: Written, terms: Terms, forwards: list[Forward]) -> list[Way]:
     """The equation with and without groups, counted from 0 and from 1 where that is left open."""
     parts = [replace(written, terms=(term,)) for term in terms.products]
     bases = _bases(written)
     ways = _operations(parts[0]) if len(parts) == 1 else [None]
-    found: list[Products] = []
+    found: list[Way] = []
     refused: EquationError | None = None
-    for way, base, grouped in product(ways, bases, (False, True)):
+    models = forwards or [None]
+    for way, base, model, grouped in product(ways, bases, models, (False, True)):
+        if model and not _alike(model, forwards, base, bases, way.operation if way else ""):
+            continue
         try:
             each = [
-                _reading(way or part, terms.which, terms.roles, base, forward, grouped=grouped)
+                _reading(way or part, terms.which, terms.roles, base, model, grouped=grouped)
                 for part in parts
             ]
         except EquationError as error:
@@ -223,7 +272,7 @@ def _readings(written: Written, terms: Terms, forward: Forward | None) -> list[P
             continue
         kept = tuple(r for r in each if r is not None)
         if len(kept) == len(each):
-            found.append(kept)
+            found.append((kept, model))
     if not found:
         raise refused or EquationError(
             "the axes are not those of a layer",
@@ -231,6 +280,15 @@ def _readings(written: Written, terms: Terms, forward: Forward | None) -> list[P
             expected="samples, groups, channels or filters, and up to three positions",
         )
     return found
+
+
+def _alike(
+    model: Forward, forwards: list[Forward], base: int, bases: list[int], operation: str
+) -> bool:
+    """Whether a page that counts and convolves like this can be that of the forward pass."""
+    counted = {f.first for f in forwards} & set(bases)
+    meant_alike = not (operation and model.operation) or operation == model.operation
+    return meant_alike and (model.first == base or not counted)
 
 
 def _bases(written: Written) -> list[int]:
@@ -274,6 +332,7 @@ def _reading(
         if own == role
     }
     start = origins(written, first, starts)
+    names = frozenset(forward.roles) if forward else frozenset[str]()
     counted = counted_from(written, start)
     counted = without_ties(counted, [name for name, role in every.items() if role == "z"])
     counted, named, together = split_groups(counted)
@@ -283,7 +342,7 @@ def _reading(
     if which == "db":
         (access,) = term.accesses
         error, left = _bias_axes(access, counted.left)
-        reading = Reading(which, left, (error,), term, counted, first, start, transposed)
+        reading = Reading(which, left, (error,), term, counted, first, start, transposed, (), names)
         return None if grouped else reading
     owners = [(target, counted.left), *((roles[a.name], a) for a in term.accesses)]
     groups = named or (common([a for _, a in owners], moves) if grouped else frozenset[str]())
@@ -292,7 +351,9 @@ def _reading(
         if axes is None or not grouped:
             return None
         left, *parts = (turned(Factor(role, access, axes[role])) for role, access in owners)
-        return Reading(which, left, tuple(parts), term, counted, first, start, transposed, together)
+        return Reading(
+            which, left, tuple(parts), term, counted, first, start, transposed, together, names
+        )
     if grouped:
         return None
     count = max((sum(not s.plain for s in a.subscripts) for a in counted.accesses()), default=0)
@@ -305,7 +366,7 @@ def _reading(
             parts = [put if p is w else p for p in parts]
     parts = [turned(shared(p, [left, *(o for o in parts if o is not p)])) for p in parts]
     left = shared(left, parts)
-    return Reading(which, left, tuple(parts), term, counted, first, start, transposed)
+    return Reading(which, left, tuple(parts), term, counted, first, start, transposed, (), names)
 
 
 def _bias_axes(error: Any, left: Any) -> tuple[Factor, Factor]:
@@ -332,25 +393,44 @@ def _bias_axes(error: Any, left: Any) -> tuple[Factor, Factor]:
 
 
 def _check(written: Written, text: str, forward: str | None) -> EquationReport:
-    given = _forward(forward) if forward else None
+    given = _forwards(forward) if forward else []
     written = _without_scalars(written)
-    terms = terms_of(written, text, dict(given.roles) if given else {})
-    if reason := confused(written.left.name, terms.which):
+    known = dict(given[0].roles) if given else {}
+    terms = terms_of(written, text, known)
+    if reason := confused(written.left.name, terms.which, known):
         return EquationReport(
             str(written), terms.which, "wrong", reason=reason, missed=LINEAR.name,
             notes=written.notes,
         )  # fmt: skip
     ways = _readings(written, terms, given)
-    judged = [(_judge(products, written, terms, given), products) for products in ways]
-    order = sorted(range(len(judged)), key=lambda n: (*_rank(*judged[n], _bases(written)), n))
-    return judged[order[0]][0]
+    judged = [_judge(products, written, terms, model) for products, model in ways]
+    bases = _bases(written)
+    ranks = [_rank(r, *way, bases) for r, way in zip(judged, ways, strict=True)]
+    return judged[min(range(len(judged)), key=lambda n: (*ranks[n], n))]
 
 
-def _rank(report: EquationReport, products: Products, bases: list[int]) -> tuple[bool, bool, int]:
-    """Right before wrong, no padding before a number that might be where counting starts."""
-    layers, _ = _solved(products[0], None)
-    odd = any(not _is_usual(layer.padding) for layer in layers.values())
-    return (report.verdict == "wrong", odd, bases.index(products[0].first))
+def _rank(
+    report: EquationReport, products: Products, model: Forward | None, bases: list[int]
+) -> tuple[bool, bool, int, int]:
+    """Right before wrong, no padding before a number that might be where counting starts.
+
+    Of several meanings that are right the one that needs the fewest conditions.
+    """
+    known = model.layers.values() if model else _layers(products[0]).values()
+    odd = any(not _is_usual(layer.padding) for layer in known)
+    conditions = len(report.conditions) if report.is_right and model else 0
+    return (report.verdict == "wrong", odd, conditions, bases.index(products[0].first))
+
+
+def _layers(reading: Reading) -> dict[str, Layer]:
+    """The layers that the subscripts satisfy, possible or not."""
+    found: dict[str, Layer] = {}
+    for letter in reading.spatial if reading.which != "db" else "":
+        i, o, t = _triple(reading, letter)
+        layer = solve(i, o, t) if i is not None and o is not None and t is not None else None
+        if layer is not None:
+            found[letter] = layer
+    return found
 
 
 def _without_scalars(written: Written) -> Written:
@@ -412,7 +492,28 @@ def _judge(
     faults = [fault for extra in terms.extra if (fault := _fault_of_extra(extra, reading))]
     if faults:
         return _with(report, faults[0], "")
-    return _conditions(report, products, written, terms, layers)
+    for one in products:
+        if forward and (found := _range_that_differs(one, forward)):
+            return _with(report, found, "")
+    return _conditions(report, products, written, terms, layers, forward)
+
+
+def _range_that_differs(reading: Reading, forward: Forward) -> Finding | None:
+    """A sum with other limits than the forward pass has on the same axis, by a number."""
+    sums = {index.name: index for index in reading.term.sums}
+    for (role, letter), mine in stated_sizes(reading.factors.values(), reading.term.sums).items():
+        theirs = forward.sizes.get((role, letter))
+        if theirs is None or mine == theirs or (mine - theirs).letters:
+            continue
+        plain = ((f.at(letter), f) for f in reading.factors.values() if role in {"", f.role})
+        name = next(s.plain for s, _ in plain if s is not None and s.plain in sums)
+        first = reading.origins.indices.get(name or "", ZERO)
+        return Finding(
+            f"wrong range: the sum over {name} has {mine} terms, and the forward pass has {theirs}",
+            f"{name}={first}..{theirs - 1 + first} instead of {name}={first}..{mine - 1 + first}",
+            missed=RANGES,
+        )
+    return None
 
 
 def _model(products: Products) -> Forward | None:
@@ -492,14 +593,14 @@ def _solved(reading: Reading, forward: Forward | None) -> tuple[dict[str, Layer]
     x, w = reading.factors["x"], reading.factors["w"]
     if len({"".join(c for c in f.axes if c in SPATIAL) for f in (x, w, reading.error)}) > 1:
         return layers, Finding("the tensors do not have the same number of positions")
-    explicit = w.access.rotated or marked(w, TURNED)
+    explicit = w.access.rotated or marked(reading, w, TURNED)
     for letter in reading.spatial:
         i, o, t = _triple(reading, letter)
         if i is None or o is None or t is None:
             return layers, Finding("the tensors do not have the same number of positions")
         found = solve(i, o, t)
         known = forward.layers.get(letter) if forward else None
-        if found is None or _impossible(found, known, explicit=explicit):
+        if found is None or _impossible(found, known, reading, explicit=explicit):
             return layers, _misplaced(reading, forward, found)
         layers[letter] = found
     strides = {n for f in reading.factors.values() for s in f.access.subscripts for n in s.letters}
@@ -516,13 +617,38 @@ def _triple(reading: Reading, letter: str) -> tuple[Affine | None, Affine | None
     return (z, x, w) if reading.transposed else (x, z, w)
 
 
-def _impossible(found: Layer, known: Layer | None, *, explicit: bool) -> bool:
-    """No layer has this padding, or runs its taps this way."""
+def _impossible(found: Layer, known: Layer | None, reading: Reading, *, explicit: bool) -> bool:
+    """No layer has this padding, or runs its taps this way; or the given one does not."""
     if known is not None:
-        return found.flipped != known.flipped or (found.flipped and found.padding != known.padding)
+        return _needed(found, known, reading) is None
     if found.flipped:
-        return not explicit
+        return not explicit and reading.which != "forward"
     return not found.padding.is_nonnegative() and not _is_size_less_one(found.padding)
+
+
+def _needed(found: Layer, known: Layer, reading: Reading) -> list[str] | None:
+    """What must hold for one layer to be the given one; None where no sizes make it so.
+
+    Left open are a stride that zeros between the entries of the error undo, the padding of a full
+    correlation, and that of a sign such as `*`, which does not say how far the arrays are padded.
+    """
+    if found.flipped != known.flipped:
+        return None
+    sign = -1 if known.flipped else 1
+    pairs = [(found.dilation * sign, known.dilation * sign)]
+    if not marked(reading, reading.error, SPREAD):
+        pairs.append((found.stride, known.stride))
+    if not (reading.written.operation or _is_size_less_one(found.padding)):
+        pairs.append((found.padding, known.padding))
+    words: list[str] = []
+    for mine, theirs in pairs:
+        if mine == theirs:
+            continue
+        below = bool(mine) and (-mine).is_nonnegative() and theirs.is_nonnegative()
+        if below or not (mine - theirs).letters:
+            return None
+        words.append(f"{theirs} = {mine}" if theirs.letters else f"{mine} = {theirs}")
+    return words
 
 
 def _is_size_less_one(padding: Polynomial) -> bool:
@@ -617,11 +743,13 @@ def _conditions(
     written: Written,
     terms: Terms,
     layers: dict[str, Layer],
+    forward: Forward | None,
 ) -> EquationReport:
     reading = products[0]
     words: dict[str, None] = {}
     layers_found = tuple(layers.values())
-    turned_kernel = marked(reading.factors["w"], TURNED) if "w" in reading.factors else False
+    w = reading.factors.get("w")
+    turned_kernel = marked(reading, w, TURNED) if w else False
     if any(layer.flipped for layer in layers_found) and turned_kernel:
         words[f"{reading.factors['w'].access.name} is the kernel turned by 180 degrees"] = None
     elif any(layer.flipped for layer in layers_found):
@@ -633,6 +761,8 @@ def _conditions(
         words = {w: None for w in words if "true convolution" not in w}
         same = flipped == (reading.written.operation == "ast")
         words[SAME_OPERATION if same else OTHER_OPERATION] = None
+    if forward:
+        words |= dict.fromkeys(_against(reading, layers, forward))
     words |= dict.fromkeys(_sizes(reading))
     words |= dict.fromkeys(_factors(products, terms))
     wrong = next((r.term.coefficient for r in products if r.term.coefficient != 1), None)
@@ -666,6 +796,26 @@ def _conditions(
         reason=RIGHT if reading.which != "forward" else RIGHT_FORWARD,
         notes=(*report.notes, *([proved] if proved else [])),
     )
+
+
+def _against(reading: Reading, layers: Mapping[str, Layer], forward: Forward) -> Iterator[str]:
+    """What must hold besides for the equation to be that of the given forward pass."""
+    for letter, found in layers.items():
+        known = forward.layers.get(letter)
+        yield from (_needed(found, known, reading) or ()) if known else ()
+    stated = stated_sizes(reading.factors.values(), reading.term.sums)
+    for (role, letter), mine in stated.items():
+        theirs = forward.sizes.get((role, letter))
+        if theirs is not None and mine != theirs:
+            yield f"{theirs} = {mine}"
+        others = [axis for axis, size in forward.sizes.items() if size == mine]
+        if theirs is None and mine.letters and others and (role, letter) not in others:
+            yield f"{_thing(letter)} are as many as {_thing(others[0][1])} ({mine})"
+
+
+def _thing(letter: str) -> str:
+    words = {"N": "samples", "G": "groups", "C": "channels", "K": "filters"}
+    return words.get(letter, "positions")
 
 
 def _sizes(reading: Reading) -> Iterator[str]:
@@ -705,7 +855,7 @@ def _words(layer: Layer, reading: Reading) -> list[str]:
     stride, padding = layer.stride, layer.padding
     error, data = reading.error, reading.factors.get("x", reading.error)
     found: list[str] = []
-    if stride == ONE and marked(error, SPREAD) and reading.which != "forward":
+    if stride == ONE and marked(reading, error, SPREAD) and reading.which != "forward":
         name = error.access.name
         found.append(
             f"{name} is the error with s - 1 zeros between its entries (for stride 1 the error)"
@@ -715,7 +865,7 @@ def _words(layer: Layer, reading: Reading) -> list[str]:
     dilation = -layer.dilation if layer.flipped else layer.dilation
     if layer.flipped:
         pass
-    elif padding == ZERO and marked(data, PADDED):
+    elif padding == ZERO and marked(reading, data, PADDED):
         found.append(f"{data.access.name} is the input with its padding")
     elif padding == ZERO:
         found.append("no padding")
@@ -736,6 +886,10 @@ PADDED = re.compile(r".*_(tilde|hat|check|pad|padded|ext)")
 TURNED = re.compile(r".*_(tilde|hat|check|rot)")
 
 
-def marked(factor: Factor, mark: re.Pattern[str]) -> bool:
-    """Whether the name of a tensor says that something was done to it first."""
-    return bool(mark.fullmatch(bare(factor.access.name)))
+def marked(reading: Reading, factor: Factor, mark: re.Pattern[str]) -> bool:
+    """Whether the name of a tensor says that something was done to it first.
+
+    A name that the forward pass has as well is only a name, whatever mark it bears.
+    """
+    name = bare(factor.access.name)
+    return not {name, name.removeprefix("d")} & reading.given and bool(mark.fullmatch(name))

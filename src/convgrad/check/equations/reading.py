@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from convgrad.algebra.affine import Affine
 from convgrad.algebra.expression import Zero
-from convgrad.algebra.polynomial import ONE, Polynomial
+from convgrad.algebra.polynomial import ONE, ZERO, Polynomial
 from convgrad.errors import EquationError, ParseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from convgrad.algebra.written import Origins, Written, WrittenAccess, WrittenTerm
+    from convgrad.algebra.written import Origins, Written, WrittenAccess, WrittenSum, WrittenTerm
     from convgrad.check.nest import Pass
 
 Role: TypeAlias = str
@@ -97,6 +97,7 @@ class Reading:
         origins: the same for every index and axis.
         transposed: the layer is transposed: its output is the long side of the relation.
         together: the axes that the page writes together, as in g*C' + c.
+        given: the names of the forward pass.
     """
 
     which: Pass
@@ -108,6 +109,7 @@ class Reading:
     origins: Origins
     transposed: bool = False
     together: tuple[Together, ...] = ()
+    given: frozenset[str] = frozenset()
 
     @property
     def factors(self) -> dict[Role, Factor]:
@@ -229,11 +231,11 @@ def _is_weight(term: WrittenTerm, roles: Mapping[str, Role]) -> bool:
     return all(roles[a.name] == "w" for a in term.accesses)
 
 
-def confused(left: str, which: Pass) -> str:
+def confused(left: str, which: Pass, known: Mapping[str, Role]) -> str:
     """Why the left side cannot be the gradient that the product is; empty where it can."""
     name = bare(left)
     undone = name[1:].lstrip("_") if name.startswith("d") and len(name) > 1 else ""
-    if which == "forward":
+    if which == "forward" or known.get(undone) == {"dx": "x", "dw": "w"}.get(which, "-"):
         return ""
     if BIAS.fullmatch(undone) and which != "db":
         return "the bias gradient is the sum of the error alone: z grows with b at rate 1"
@@ -380,6 +382,20 @@ def axes_by_sharing(
     known = set("NGCK" + SPATIAL)
     once = all(len(set(axes)) == len(axes) and set(axes) <= known for axes in found.values())
     return found if once else None
+
+
+def stated_sizes(
+    factors: Iterable[Factor], sums: Iterable[WrittenSum]
+) -> dict[tuple[Role, str], Polynomial]:
+    """The lengths of axes that sums state; a number of samples or channels belongs to no tensor."""
+    ranges = {s.name: s.last + 1 for s in sums if s.first == ZERO and s.last is not None}
+    found: dict[tuple[Role, str], Polynomial] = {}
+    for factor in factors:
+        for letter, subscript in factor.pairs():
+            if subscript.plain in ranges:
+                role = factor.role if letter in SPATIAL else ""
+                found[role, letter] = ranges[subscript.plain]
+    return found
 
 
 def shared(factor: Factor, others: Sequence[Factor]) -> Factor:
