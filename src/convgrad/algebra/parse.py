@@ -107,7 +107,9 @@ def read_all(text: str) -> tuple[Written, ...]:
     found: list[Written] = []
     for part in tex_equations(text):
         written = _Reader(text, list(part.tokens)).equation()
-        found.append(replace(written, notes=part.notes, operation=part.operation))
+        found.append(
+            replace(written, notes=part.notes, operation=part.operation, layers=part.layers)
+        )
     return tuple(found)
 
 

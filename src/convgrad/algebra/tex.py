@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, NoReturn
 
 from convgrad.algebra.tokens import Token
@@ -70,6 +71,13 @@ _CALLS = re.compile(
 )
 _WORDS = frozenset({"stride", "pad", "padding", "dilation", "dil"})
 _SUCH_THAT = frozenset({"s.t.", "st", "s.t", "if", "where", "with", "suchthat", ":", "mid", "|"})
+# Functions that act on every entry, and what may follow an equation on its line.
+_ENTRYWISE = frozenset(
+    {"f", "g", "h", "sigma", "phi", "varphi", "psi", "rho", "relu", "tanh", "act", "activation"}
+)
+_REMARKS = frozenset({"for", "where", "with", "forall"})
+_DOTS = frozenset({"dots", "ldots", "cdots", "dotsc"})
+_KERNELS = re.compile(r"(w|k|weight|kernel|filter)\w*", re.IGNORECASE)
 _CLOSES = {"{": "}", "(": ")", "[": "]", "lbrace": "rbrace", "lfloor": "rfloor", "lceil": "rceil"}
 
 
@@ -80,11 +88,13 @@ class TexEquation:
     Attributes:
         notes: what was left out.
         operation: `star` or `ast` where a convolution sign was written out as a sum.
+        layers: the tensors whose superscript is the number of a layer, with how far it is from l.
     """
 
     tokens: tuple[Token, ...]
     notes: tuple[str, ...] = ()
     operation: str = ""
+    layers: tuple[tuple[str, int], ...] = ()
 
 
 def is_tex(text: str) -> bool:
@@ -342,17 +352,56 @@ class _Translator:
     # --- the whole ---
 
     def equation(self) -> TexEquation:
-        sides = _split(self._all, "=", "+=", ":=", "+=!")
+        whole, remark = _without_remark(self._all)
+        sides = _split(whole, "=", "+=", ":=", "+=!")
         if len(sides) < 2 or not sides[0] or not sides[-1]:
             column = self._all[-1].column + 1 if self._all else 1
             raise ParseError(self._text, column, expected="an equation: left side = right side")
         left = self._left(sides[:-1])
         sign = next(i for i in self._all if i.text in {"=", "+=", ":=", "+=!"})
         equals = Token("sign", "+=" if "+" in sign.text else "=", sign.column)
-        right = self._right(sides[-1], left)
+        right = self._right(self._before_activation(sides[-1]), left)
+        right += self._ranges(remark)
         end = Token("end", "", len(self._text) + 1)
-        named = _layers_told_apart([*left, equals, *right, end])
-        return TexEquation(tuple(named), tuple(self._notes), self._operation)
+        full = [*left, equals, *right, end]
+        named = _layers_told_apart(full)
+        layers = {new.text: _layer_number(old.text) for old, new in zip(full, named, strict=True)}
+        numbers = tuple((name, number) for name, number in layers.items() if number is not None)
+        return TexEquation(tuple(named), tuple(self._notes), self._operation, numbers)
+
+    def _before_activation(self, side: list[_Lexeme]) -> list[_Lexeme]:
+        r"""What stands in f(...) around a whole side: of y = f(\sum wx + b) the sum."""
+        bare = side[:-1] if side and side[-1].text in {".", ";"} else side
+        opens = len(bare) > 2 and bare[0].text.lower() in _ENTRYWISE and bare[1].text in {"(", "["}
+        if not opens or _closing(bare, 1) != len(bare) - 1:
+            return side
+        inside = bare[2:-1]
+        if not any(i.text in {"+", "sum", *_OPERATIONS} for i in inside):
+            return side
+        self._notes["the activation was read as acting on the result"] = None
+        return inside
+
+    def _ranges(self, remark: list[_Lexeme]) -> list[Token]:
+        r"""The lengths that `for i = 0, \dots, H-k` or `0 \le i < O` after an equation states."""
+        parts = [part for part in _split(remark, ",") if part]
+        out: list[Token] = []
+        at = 0
+        while at < len(parts):
+            sides = _split(parts[at], "=")
+            dots = at + 2 < len(parts) and all(i.text in {*_DOTS, "."} for i in parts[at + 1])
+            if len(sides) == 2 and dots and _is_name(sides[0]):
+                first, last = (self._expression(side) for side in (sides[1], parts[at + 2]))
+                name, column = self._names(sides[0])[0], sides[0][0].column
+                minus, plus = Token("sign", "-", column), Token("sign", "+", column)
+                length = [*_bracketed(last, column), minus, *_bracketed(first, column), plus]
+                out.append(Token("sign", ",", column) if out else Token("name", "for", column))
+                out += [name, Token("sign", "<", column), *length, Token("number", "1", column)]
+                at += 3
+            else:
+                said = self._text[parts[at][0].column - 1 :].partition(",")[0].strip()
+                self._notes[f"left unread after the equation: {said}"] = None
+                at += 1
+        return out
 
     def _left(self, sides: list[list[_Lexeme]]) -> list[Token]:
         """What is defined: of a chain the last part that is a derivative, otherwise the first."""
@@ -449,6 +498,8 @@ class _Translator:
             if term.coefficient:
                 return term.coefficient
             self._fail("a product on the right side")
+        term.factors, ties = _without_kronecker(term.factors)
+        term.brackets += ties
         if self._is_operation(term, left):
             self._operation = term.operation
             term.factors, names = _written_out(term, left)
@@ -665,10 +716,30 @@ class _Translator:
                 return self._activation(lexeme)
             while self._sees("'"):
                 primes, self._at = primes + "'", self._at + 1
+        if lexeme.text.lower() in _ENTRYWISE and (inside := self._argument_of_function()):
+            return inside
         upper, subscripts = self._subscripts()
         below, _, above = upper.partition("^")
         name = lexeme.text + below + primes + (f"^{above}" if above else "")
         return _one_bracket([Token("name", name, lexeme.column), *subscripts])
+
+    def _argument_of_function(self) -> list[Token]:
+        r"""The tensor in f(x^l_{i+m}): to the convolution it is an input like any other."""
+        if not self._sees("("):
+            return []
+        end = _closing(self._now, self._at)
+        inside = self._now[self._at + 1 : end]
+        named = len(inside) > 2 and inside[0].kind in {"word", "command"}
+        if not named or inside[1].text not in {"_", "^"} or len(_split(inside, ",", "+", "-")) > 1:
+            return []
+        rest = self._now[end + 1 :]
+        self._enter(inside)
+        found = self._tensor()
+        if self._at < len(inside):
+            self._fail("one tensor in the brackets")
+        self._enter(rest)
+        self._notes[f"the activation of {found[0].text} was read as the input"] = None
+        return found
 
     def _primed(self, tokens: list[Token]) -> list[Token]:
         """The derivative by a tensor: a d before its name."""
@@ -721,6 +792,9 @@ class _Translator:
             elif lexeme.text == "^":
                 self._at += 1
                 inside = self._group()
+                if any(a.text == ")" and b.text == "(" for a, b in pairwise(inside)):
+                    self._at -= 1
+                    self._fail("positions as subscripts, such as v_{m,x+p,y+q}")
                 number = "".join(i.text for i in inside if i.text not in "(){}[]")
                 upper = upper if "^" in upper else f"{upper}^{number}"
             elif lexeme.text == "_":
@@ -729,6 +803,8 @@ class _Translator:
             elif lexeme.text in {"(", "["}:
                 end = _closing(self._now, self._at)
                 inside = self._now[self._at + 1 : end]
+                if _compares(inside):
+                    break  # Iverson's bracket
                 self._at = end + 1
                 if not self._sees("_"):  # g(G, V, s)_{i,j}: what it is a function of
                     out += self._listed(inside, lexeme.column, letters=False)
@@ -888,6 +964,39 @@ class _Translator:
         raise ParseError(self._text, column, expected=expected)
 
 
+def _without_remark(lexemes: list[_Lexeme]) -> tuple[list[_Lexeme], list[_Lexeme]]:
+    """An equation and what follows it on its line, after a comma or a word such as `for`."""
+    start = next((n for n, i in enumerate(lexemes) if i.text in {"=", "+=", ":=", "+=!"}), 0)
+    depth = 0
+    for at, lexeme in enumerate(lexemes):
+        depth += (lexeme.text in _CLOSES) - (lexeme.text in _CLOSES.values())
+        ends = lexeme.text == "," or lexeme.text.strip() in _REMARKS
+        if depth == 0 and at > start and ends:
+            rest = lexemes[at:]
+            while rest and (rest[0].text == "," or rest[0].text.strip() in _REMARKS):
+                rest = rest[1:]
+            return lexemes[:at], rest
+    return lexemes, []
+
+
+def _without_kronecker(
+    factors: list[list[Token]],
+) -> tuple[list[list[Token]], list[list[Token]]]:
+    r"""The factors, and [a == i + m] for every \delta_{a,i+m} beside two tensors."""
+    ties: list[list[Token]] = []
+    kept: list[list[Token]] = []
+    for factor in factors:
+        name, *rest = factor
+        commas = [n for n, t in enumerate(rest) if t.text == ","]
+        if name.text == "delta" and len(commas) == 1 and len(factors) - len(ties) > 2:
+            (at,) = commas
+            equal = Token("sign", "==", name.column)
+            ties.append([rest[0], *rest[1:at], equal, *rest[at + 1 :]])
+        else:
+            kept.append(factor)
+    return kept, ties
+
+
 def _under(below: list[_Lexeme]) -> tuple[list[list[_Lexeme]], list[list[_Lexeme]]]:
     """The names below a sum, and the conditions after `such that`."""
     if below and below[0].is_command("substack"):
@@ -1011,6 +1120,9 @@ def _written_out(term: _Term, left: list[Token]) -> tuple[list[list[Token]], lis
     """
     first, second = term.factors
     column = left[0].column
+    is_forward = not left[0].text.startswith(("d", "delta"))
+    if is_forward and _KERNELS.fullmatch(first[0].text) and not _KERNELS.fullmatch(second[0].text):
+        first, second = second, first  # of a layer it is the kernel that moves
     cross = term.operation == "star"
     places = [("i'", "u'"), ("j'", "v'")]
     moved = [f"{i}{'+' if cross else '-'}{u}" for i, u in places]
@@ -1039,6 +1151,12 @@ def _with(tokens: list[Token], subscripts: list[str]) -> list[Token]:
         ]
     )
     return [*tokens[:2], *out, tokens[-1]] if turned else out
+
+
+def _layer_number(name: str) -> int | None:
+    """How far the layer of delta^l+1 is from l; None where no number stands."""
+    found = re.fullmatch(r"[^^]+\^(?:l|L|ell)([+-]\d+)?", name)
+    return int(found[1] or 0) if found else None
 
 
 def _layers_told_apart(tokens: list[Token]) -> list[Token]:

@@ -145,6 +145,7 @@ class Written:
         rounded: a subscript is rounded, which no affine form is.
         extents: ranges that are stated.
         shapes: shapes that are stated.
+        layers: the numbers of layers in superscripts, as distances from l.
     """
 
     left: WrittenAccess
@@ -155,6 +156,7 @@ class Written:
     rounded: bool = False
     extents: tuple[tuple[str, Polynomial], ...] = ()
     shapes: tuple[tuple[str, tuple[Polynomial, ...]], ...] = ()
+    layers: tuple[tuple[str, int], ...] = ()
 
     def accesses(self) -> Iterator[WrittenAccess]:
         """Every tensor, the left one first."""

@@ -154,6 +154,8 @@ class Forward:
         first: the number that counting starts at.
         operation: what the sign of a convolution was taken for, where it was written with one.
         sizes: the lengths of axes that its sums state.
+        axes: the axes of its tensors.
+        numbers: how many layers the input and the weights are from the output, by superscript.
     """
 
     roles: Mapping[str, str]
@@ -164,6 +166,8 @@ class Forward:
     first: int = 0
     operation: str = ""
     sizes: Mapping[tuple[str, str], Polynomial] = field(default_factory=dict[Any, Any])
+    axes: Mapping[str, str] = field(default_factory=dict[str, str])
+    numbers: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def _forwards(text: str) -> list[Forward]:
@@ -202,10 +206,20 @@ def _forward(alone: Written, first: int) -> Forward:
     layers = _layers_of(x, z, w)
     around = {} if layers else _layers_of(z, x, w)
     parts = (x, replace(w, axes=kernel or w.axes), z)
-    sizes = stated_sizes(parts, counted.terms[0].sums)
+    names = {"x": input_.name, "w": weights.name, "z": alone.left.name}
     return Forward(
-        roles, kernel, starts, layers or around, bool(around), first, alone.operation, sizes
-    )
+        roles, kernel, starts, layers or around, bool(around), first, alone.operation,
+        sizes=stated_sizes(parts, counted),
+        axes={part.role: part.axes for part in parts},
+        numbers=_numbers(alone, names),
+    )  # fmt: skip
+
+
+def _numbers(written: Written, names: Mapping[str, str]) -> dict[str, int]:
+    """How many layers x and w are from z; empty where superscripts do not say."""
+    layers = dict(written.layers)
+    at = {role: layers[name] for role, name in names.items() if name in layers}
+    return {role: at[role] - at["z"] for role in "xw" if role in at} if "z" in at else {}
 
 
 def _forward_factors(counted: Written, x: str, w: str) -> tuple[Factor, Factor, Factor]:
@@ -411,15 +425,17 @@ def _check(written: Written, text: str, forward: str | None) -> EquationReport:
 
 def _rank(
     report: EquationReport, products: Products, model: Forward | None, bases: list[int]
-) -> tuple[bool, bool, int, int]:
+) -> tuple[bool, bool, bool, int, int]:
     """Right before wrong, no padding before a number that might be where counting starts.
 
-    Of several meanings that are right the one that needs the fewest conditions.
+    Of several meanings that are right the one that needs the fewest conditions, and of those that
+    are wrong one in which a change of a subscript puts it right.
     """
     known = model.layers.values() if model else _layers(products[0]).values()
     odd = any(not _is_usual(layer.padding) for layer in known)
     conditions = len(report.conditions) if report.is_right and model else 0
-    return (report.verdict == "wrong", odd, conditions, bases.index(products[0].first))
+    hopeless = not report.is_right and not report.correction
+    return (not report.is_right, odd, hopeless, conditions, bases.index(products[0].first))
 
 
 def _layers(reading: Reading) -> dict[str, Layer]:
@@ -493,15 +509,44 @@ def _judge(
     if faults:
         return _with(report, faults[0], "")
     for one in products:
-        if forward and (found := _range_that_differs(one, forward)):
-            return _with(report, found, "")
+        if forward and (found := _departs(one, forward)):
+            return _with(report, found, _whole(products, one, found, terms))
     return _conditions(report, products, written, terms, layers, forward)
+
+
+def _departs(reading: Reading, forward: Forward) -> Finding | None:
+    """Where an equation that holds by itself speaks of other tensors than the forward pass."""
+    names = {role: f.access.name for role, f in reading.factors.items()}
+    numbers = _numbers(reading.written, names)
+    for role, number in numbers.items():
+        if number != forward.numbers.get(role, number):
+            away = number - forward.numbers[role]
+            return Finding(
+                f"the layer of {names[role]} is {abs(away)} too {'high' if away > 0 else 'low'}"
+                f" beside that of {names['z']}: the forward pass has them otherwise",
+                f"the superscript of {names[role]} {'less' if away > 0 else 'more'} by {abs(away)}",
+            )
+    for role, factor in reading.factors.items():
+        theirs = forward.axes.get(role, "")
+        if role == "w" or theirs == factor.axes or sorted(theirs) != sorted(factor.axes):
+            continue
+        forms = dict(factor.pairs())
+        subscripts = tuple(forms[letter] for letter in theirs)
+        fixed = replace(factor, access=replace(factor.access, subscripts=subscripts))
+        old, new = reading.on_the_page(factor), reading.on_the_page(fixed)
+        return Finding(
+            f"the subscripts of {factor.access.name} stand in another order than in the forward"
+            " pass",
+            f"{new} instead of {old}",
+            reading.written_with({factor: fixed}),
+        )
+    return _range_that_differs(reading, forward)
 
 
 def _range_that_differs(reading: Reading, forward: Forward) -> Finding | None:
     """A sum with other limits than the forward pass has on the same axis, by a number."""
     sums = {index.name: index for index in reading.term.sums}
-    for (role, letter), mine in stated_sizes(reading.factors.values(), reading.term.sums).items():
+    for (role, letter), mine in stated_sizes(reading.factors.values(), reading.written).items():
         theirs = forward.sizes.get((role, letter))
         if theirs is None or mine == theirs or (mine - theirs).letters:
             continue
@@ -803,7 +848,7 @@ def _against(reading: Reading, layers: Mapping[str, Layer], forward: Forward) ->
     for letter, found in layers.items():
         known = forward.layers.get(letter)
         yield from (_needed(found, known, reading) or ()) if known else ()
-    stated = stated_sizes(reading.factors.values(), reading.term.sums)
+    stated = stated_sizes(reading.factors.values(), reading.written)
     for (role, letter), mine in stated.items():
         theirs = forward.sizes.get((role, letter))
         if theirs is not None and mine != theirs:

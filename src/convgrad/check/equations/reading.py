@@ -20,7 +20,7 @@ from convgrad.errors import EquationError, ParseError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from convgrad.algebra.written import Origins, Written, WrittenAccess, WrittenSum, WrittenTerm
+    from convgrad.algebra.written import Origins, Written, WrittenAccess, WrittenTerm
     from convgrad.check.nest import Pass
 
 Role: TypeAlias = str
@@ -384,11 +384,11 @@ def axes_by_sharing(
     return found if once else None
 
 
-def stated_sizes(
-    factors: Iterable[Factor], sums: Iterable[WrittenSum]
-) -> dict[tuple[Role, str], Polynomial]:
-    """The lengths of axes that sums state; a number of samples or channels belongs to no tensor."""
-    ranges = {s.name: s.last + 1 for s in sums if s.first == ZERO and s.last is not None}
+def stated_sizes(factors: Iterable[Factor], written: Written) -> dict[tuple[Role, str], Polynomial]:
+    """The lengths of axes that are stated; a number of samples or channels belongs to no tensor."""
+    (term,) = written.terms
+    ranges = {s.name: s.last + 1 for s in term.sums if s.first == ZERO and s.last is not None}
+    ranges |= dict(written.extents)
     found: dict[tuple[Role, str], Polynomial] = {}
     for factor in factors:
         for letter, subscript in factor.pairs():
