@@ -54,6 +54,8 @@ ROWWISE = Fields(
         "taps",  # of the kernel as it lies in memory
         "shared_panels",  # packed once for all tasks (1), or by the one task that uses them (0)
         "panel",  # elements of a packed panel, its bias at the end
+        "panel_channel",  # from channel to channel of it, and from tap to tap
+        "panel_tap",
         "panel_bias",
         "factor_group",
         "factor_row",
@@ -85,8 +87,8 @@ ROWWISE = Fields(
 )
 PACKING = (
     "rows", "row_blocks", "row_panels", "group_panels", "channels", "taps", "shared_panels",
-    "panel", "panel_bias", "factor_group", "factor_row", "factor_channel", "turns", "pieces",
-    "piece_bundles", "line_pieces", "piece_blocks",
+    "panel", "panel_channel", "panel_tap", "panel_bias", "factor_group", "factor_row",
+    "factor_channel", "turns", "pieces", "piece_bundles", "line_pieces", "piece_blocks",
 )  # fmt: skip
 """What the packed factor depends on, and the cut into tasks."""
 MOST_STRETCHES = 9
@@ -337,7 +339,7 @@ def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
     """pack(record, arguments, to, bias, group, panel, channel, channels): rows of some channels.
 
     to[channel][tap][row], taps in the order of memory, so that the phases of a gradient differ in
-    their lists only.
+    their lists only; to[tap][channel][row] where each of them has one tap, and reads that alone.
     """
     turn = emit_turn(module, number, tile, checked=False)
     code = module.function(
@@ -376,11 +378,11 @@ def emit_pack_rows(module: Module, number: Number, tile: Tile) -> Code:
             to.at(c * tile.width).store(value, v)
     row = record["factor_row"]
     with code.when(how.equals(1)):
-        code.run(turn, to, source, row, rows, channels * taps, tile.width)
+        code.run(turn, to, source, row, rows, channels * taps, tile.width, record["panel_tap"])
     with code.when(how.equals(2)), code.loop(0, channels) as c:
         ask(c)
-        ends = to.at(c * taps * tile.width), source.at(c * record["factor_channel"])
-        code.run(turn, *ends, row, rows, taps, tile.width)
+        ends = to.at(c * record["panel_channel"]), source.at(c * record["factor_channel"])
+        code.run(turn, *ends, row, rows, taps, tile.width, record["panel_tap"])
     given, bias = argument(code, arguments, BIAS, number.name), code.pointer("bias")
     present = code.define("i1", f"icmp ne i64 {arguments.load(BIAS).text}, 0")
     with code.loop(0, tile.width, tile.lanes) as v:
@@ -422,7 +424,7 @@ def rowwise_text(tile: Tile) -> str:
     shared = argument(code, arguments, SHARED, number.name)
     window = argument(code, arguments, WINDOW, number.name).at(group * record["window_group"])
     output = argument(code, arguments, OUTPUT, number.name).at(group * record["out_group"])
-    step, is_shared = record["taps"] * tile.width, record["shared_panels"] > 0
+    step, is_shared = record["panel_channel"], record["shared_panels"] > 0
     tiles = scratch.at(code.select(is_shared, code.lift(0), record["panel"]))
     with (
         code.loop(0, record["channels"], record["channel_block"]) as channel,
@@ -491,7 +493,7 @@ def _emit_lines(
             add,
             channels,
             record["window_channel"],
-            record["taps"] * tile.width,
+            record["panel_channel"],
             code.choose(is_first, bias, kept),
             code.select(is_first, code.lift(0), code.lift(tile.width)),
             kept,
@@ -572,6 +574,14 @@ def _runs(c: Contraction, lines: Lines) -> list[tuple[int, int, int]]:
     return [(longest, axis.tap * lines.window[-1], c.factor.step(name)), single]
 
 
+def _is_split(c: Contraction) -> bool:
+    """Whether every phase of a gradient has one tap of several, so that panels are tap by tap."""
+    names = zip(_tap_names(c), c.factor.subscripts[3:], strict=True)
+    return prod(c.factor.shape[3:]) > 1 and all(
+        one.size <= abs(one.coefficient(name)) if name else one.size == 1 for name, one in names
+    )
+
+
 def _is_alone(lines: Lines, rows: int) -> bool:
     """Whether a channel has one term, which all positions of a tile have or none."""
     return prod(axis.taps for axis in lines.axes) == 1 and all(
@@ -579,7 +589,9 @@ def _is_alone(lines: Lines, rows: int) -> bool:
     )
 
 
-def _lists(c: Contraction, lines: Lines, tile: Tile) -> tuple[Table, Table, Table, Table]:
+def _lists(
+    c: Contraction, lines: Lines, tile: Tile, panel_tap: int
+) -> tuple[Table, Table, Table, Table]:
     """Per class and block: the first run; per run: window, factor and stretch."""
     taps = lines.axes[-1].taps
     reads = zip(lines.axes, lines.window[1:], strict=True)
@@ -598,7 +610,7 @@ def _lists(c: Contraction, lines: Lines, tile: Tile) -> tuple[Table, Table, Tabl
     first = np.cumsum([0, *(one.size for one in found)])
     # A sum without any term has a list all the same.
     every, stretches = (np.concatenate([*parts, [0]]) for parts in (found, stretch))
-    return first, window[every], factor[every] * tile.width, stretches
+    return first, window[every], factor[every] * panel_tap, stretches
 
 
 def _tap_offsets(c: Contraction) -> Table:
@@ -637,19 +649,22 @@ class Blocking:
 
 
 def _blockings(
-    c: Contraction, tile: Tile, target: Target, counts: tuple[int, int], work: float
+    c: Contraction, tile: Tile, target: Target, lines: Lines, work: float
 ) -> Iterator[Blocking]:
-    """The cuts worth considering, for so many bundles and blocks, and work in cycles.
+    """The cuts worth considering, for work in cycles.
 
     The window of a task is read once for every panel of rows, so it should stay in the
     second-level cache; so should the tiles that are kept between blocks of channels.
     """
     size, groups, channels = tile.element.bytes, *c.window.shape[1:3]
-    bundles, along = counts
+    bundles = int(lines.bundle_counts(tile.lines).sum())
+    along = lines.firsts(tile.rows).size
     taps, panels = prod(c.factor.shape[3:]), -(-c.rows[0].extent // tile.width)
     most = min(target.l2 // 6 // (taps * tile.width * size), _apart(c, size, target))
-    if taps == 1:
-        most = min(most, _near(tile, target))
+    last = lines.axes[-1]
+    is_wide = (last.taps - 1) * abs(last.tap) * size > LINE // 2
+    if taps == 1 or is_wide or _is_split(c):
+        most = min(most, _near(tile, target, lines))
     block = blocks(channels, max(most, 16))
     plane = prod(c.window.shape[3:]) * c.window.shape[0] * size
     cell = tile.lines * tile.rows * tile.width * size
@@ -672,17 +687,19 @@ def _blockings(
         yield Blocking(block, row_panels, piece, part, cycles)
 
 
-def _near(tile: Tile, target: Target) -> int:
+def _near(tile: Tile, target: Target, lines: Lines) -> int:
     """How many channels of a panel, and of the lines of a tile, a third of the first level holds.
 
-    With one term a channel, each line of the window is used once by a tile. If the panel did not
-    stay either, both would come from the second level, and they are as many as the multiply-adds
-    can wait for: 256 -> 64 channels at 56 x 56 took 1.4 times as long, 1024 -> 2048 with stride 2
-    1.3 times.
+    With one term a channel, each line of the window is used once by a tile, and so it is where taps
+    are far from each other. If the panel did not stay either, both would come from the second
+    level, and they are as many as the multiply-adds can wait for: 256 -> 64 channels at 56 x 56
+    took 1.4 times as long, 1024 -> 2048 with stride 2 1.3 times, 3x3 with dilation 18 1.5 times.
     """
-    size = tile.element.bytes
-    span = (tile.rows - 1) * tile.steps[1] * size
-    return target.l1 // 3 // (tile.width * size + tile.lines * (1 + span // LINE) * LINE)
+    size, axis = tile.element.bytes, lines.axes[-1]
+    taps = prod(axis.taps for axis in lines.axes)
+    span = ((tile.rows - 1) * tile.steps[1] + (axis.taps - 1) * abs(axis.tap)) * size
+    read = tile.lines * taps // axis.taps * (1 + span // LINE) * LINE
+    return target.l1 // 3 // (taps * tile.width * size + read)
 
 
 def _apart(c: Contraction, size: int, target: Target) -> int:
@@ -725,9 +742,8 @@ def _work(c: Contraction, tile: Tile, target: Target, lines: Lines) -> float:
 
 @lru_cache(maxsize=64)
 def _cheapest(c: Contraction, tile: Tile, target: Target, lines: Lines) -> Blocking:
-    counts = int(lines.bundle_counts(tile.lines).sum()), lines.firsts(tile.rows).size
     work = _work(c, tile, target, lines)
-    return min(_blockings(c, tile, target, counts, work), key=lambda one: one.cycles)
+    return min(_blockings(c, tile, target, lines, work), key=lambda one: one.cycles)
 
 
 def rowwise_cycles(contraction: Contraction, tile: Tile, target: Target) -> float:
@@ -751,7 +767,6 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     groups, channels = c.window.shape[1:3]
     rows, taps = c.rows[0].extent, prod(c.factor.shape[3:])
     found = lines.bundles(tile.lines)
-    first, term_from, term_factor, term_stretch = _lists(c, lines, tile)
     bundles, panels = found.kind.size, -(-rows // tile.width)
     begins = lines.firsts(tile.rows)
     channel = next(name for name, _ in c.window.subscripts[2].terms)
@@ -760,8 +775,14 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
     row_blocks, line_pieces = -(-panels // best.panels), -(-begins.size // best.blocks)
     pieces = -(-bundles // best.bundles) * line_pieces
     is_shared = pieces > 1
-    packed = ((channels if is_shared else best.channels) * taps + tile.lanes) * tile.width
+    held, turned = channels if is_shared else best.channels, columns(tile.lanes)
+    packed = (held * taps + tile.lanes) * tile.width
+    panel_channel, panel_tap = taps * tile.width, tile.width
+    if turns == 2 and _is_split(c):
+        panel_channel, panel_tap = tile.width, held * tile.width
+        packed = -(-taps // turned) * turned * panel_tap  # columns behind the last are written
     panel = packed + tile.width
+    first, term_from, term_factor, term_stretch = _lists(c, lines, tile, panel_tap)
     reach = sum(
         (axis.taps - 1) * axis.tap * read
         for axis, read in zip(lines.axes[:-1], lines.window[1:], strict=False)
@@ -779,6 +800,8 @@ def rowwise_plan(contraction: Contraction, tile: Tile, target: Target) -> Plan |
         "taps": taps,
         "shared_panels": int(is_shared),
         "panel": panel,
+        "panel_channel": panel_channel,
+        "panel_tap": panel_tap,
         "panel_bias": packed,
         "factor_group": c.factor.step("g"),
         "factor_row": row,

@@ -103,11 +103,11 @@ def emit_turn(
     name: str = "turn",
     rows: int | None = None,
 ) -> Code:
-    """turn(to, from, row, rows, count, width, flag): to[j][r] = from[r*row + j], r < width.
+    """turn(to, from, row, rows, count, width, step, flag): to[j*step + r] = from[r*row + j].
 
-    For j < count; the width is whole vectors, and rows from `rows` on are zero. A number that is
-    not finite raises the flag, where it is checked.
-    Up to three columns behind `count` may be written. Squares are read where they lie if they have
+    For j < count and r < width; the width is whole vectors, and rows from `rows` on are zero. A
+    number that is not finite raises the flag, where it is checked. Up to three columns behind
+    `count` may be written. Squares are read where they lie if they have
     as many rows as the vectors have lanes, or so many as are given.
     """
     code = module.function(
@@ -118,13 +118,14 @@ def emit_turn(
         (INTEGER, "rows"),
         (INTEGER, "count"),
         (INTEGER, "width"),
+        (INTEGER, "step"),
         *([(TABLE, "flag")] if checked else []),
     )
     lanes, kind, side = tile.lanes, number.vector(tile.lanes), columns(tile.lanes)
     count, row = code.integer("count"), code.integer("row")
     zero, square = code.zero(kind), code.array(number.name, lanes * lanes)
     checks = [code.variable(kind, zero) for _ in range(side if checked else 0)]
-    width = code.integer("width")
+    width, to_step = code.integer("width"), code.integer("step")
     most = min(rows or lanes, lanes)
     with code.loop(0, count, lanes) as j, code.loop(0, width, lanes) as v:
         left = count - j
@@ -139,11 +140,11 @@ def emit_turn(
                 square.store(zero, r * lanes)
         source = code.choose(whole, begin, square)
         step = code.select(whole, row, code.lift(lanes))
-        to = code.pointer("to").at(j * width + v)
+        to = code.pointer("to").at(j * to_step + v)
         with code.loop(0, left.minimum(lanes), side) as k:
             turned = emit_columns(code, number, source.at(k), step, most, lanes)
             for i, value in enumerate(turned):
-                to.store(value, (k + i) * width)
+                to.store(value, (k + i) * to_step)
             for check, value in zip(checks, turned, strict=False):
                 check.set(code.fma(value, zero, check.get()))
     for check in checks:

@@ -267,6 +267,7 @@ def _emit_turn_panel(
             count - panel * tile.width,
             stretch,
             tile.width,
+            tile.width,
             flag,
         )
 
@@ -336,6 +337,7 @@ def _emit_neighbours(
             record["window_channel"],
             (channels - first).minimum(tile.rows),
             record["turned_places"],
+            record["turned_side"],
             record["turned_side"],
         )
 
