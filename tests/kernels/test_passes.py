@@ -140,6 +140,22 @@ def test_the_bias_is_added_per_filter_and_per_position():
     np.testing.assert_array_equal(run("forward", made, x, w, own), z + own)
 
 
+@pytest.mark.parametrize("number", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", [2, 3, (3, 2), 5], ids=str)
+@pytest.mark.parametrize("size", [(10, 12), (45, 31)], ids=["one piece", "several"])
+def test_phases_of_one_tap_each_equal_the_oracle(kernel, size, number):
+    """Their panels are packed tap by tap, a few taps more than there are."""
+    for channels in (20, 70):
+        made = layer(size, channels, 40, kernel, stride=kernel)
+        check_all_passes(made, 3, number, "rowwise")
+        short = layer((5, 6), channels, 40, kernel, stride=kernel, transposed=True)
+        check_all_passes(short, 3, number, "rowwise")
+
+
+def test_taps_far_apart_equal_the_oracle():
+    check_all_passes(layer((33, 33), 96, 40, 3, padding=18, dilation=18), 2, "float32", "rowwise")
+
+
 @pytest.mark.parametrize("algorithm", [None, *JOINT])
 def test_positions_without_taps_have_the_bias_alone(algorithm):
     made = layer((6, 7), 4, 4, 1, stride=(2, 3), groups=4, transposed=True)
