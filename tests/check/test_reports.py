@@ -410,6 +410,13 @@ def test_exit_codes(capsys, tmp_path):
     assert [equation["gradient"] for equation in found] == ["db", "dw"]
 
 
+def test_every_equation_of_a_command_line_is_judged(capsys):
+    right, wrong = (f"dx[i] = sum(t) dz[i {sign} t] * w[t]" for sign in "-+")
+    assert run("--equation", wrong, "--equation", right, "--json") == 1
+    found = json.loads(capsys.readouterr().out)["equations"]
+    assert [equation["verdict"] for equation in found] == ["wrong", "right under a condition"]
+
+
 def test_a_name_after_the_file(capsys):
     assert run(f"{CORPUS / 'cache_loops.py'}:conv_backward_naive", "--json") == 0
     assert json.loads(capsys.readouterr().out)["files"][0]["passes"][0]["dx"] == "right"

@@ -59,7 +59,12 @@ def add_parser(subparsers: Subparsers) -> None:
         help="Python files, notebooks, or folders of them; NAME is a class or a function",
     )
     group = parser.add_argument_group("equations")
-    group.add_argument("--equation", metavar="TEXT", help="an equation, in LaTeX or as text")
+    group.add_argument(
+        "--equation",
+        metavar="TEXT",
+        action="append",
+        help="an equation, in LaTeX or as text; may be given several times",
+    )
     group.add_argument(
         "--forward", metavar="TEXT", help="the forward pass that the equation belongs to"
     )
@@ -307,7 +312,9 @@ def _check_equation(arguments: argparse.Namespace) -> int:
     from convgrad.check.equations import check_equations
     from convgrad.check.forms.lesson import write_equation_lesson
 
-    reports = check_equations(arguments.equation, arguments.forward)
+    reports = tuple(
+        report for text in arguments.equation for report in check_equations(text, arguments.forward)
+    )
     if arguments.json:
         found = [report.as_json() for report in reports]
         data: dict[str, object] = (
