@@ -77,3 +77,28 @@ def test_dx_alone_is_no_mistake(tmp_path):
     report = verdicts(tmp_path, "dx")
     assert report.is_right
     assert report.verdicts["dw"] == "not computed"
+
+
+@pytest.mark.parametrize(
+    ("result", "name", "detail"),
+    [
+        ("dx, dw * min(1, 5 / np.linalg.norm(dw)), db", "clipped", "scaled to norm 5"),
+        ("dx, dw / (np.linalg.norm(dw) + 1e-8), db", "clipped", "scaled to norm 1"),
+        ("dx, np.abs(dw), db", "rectified", "gradient without signs"),
+        ("dx, dw * (dw > 0), db", "rectified", "gradient cut off at 0"),
+        ("dx, dw / dw[0, 0].size, db", "mean-over-positions", "taps"),
+        ("dx, dw / dout[0, 0].size, db", "mean-over-positions", "positions"),
+    ],
+)
+def test_what_happens_to_a_finished_gradient_is_named(tmp_path, result, name, detail):
+    report = verdicts(tmp_path, result)
+    assert report.verdicts["dw"] == "wrong"
+    assert [(m.name, m.detail) for m in report.mistakes] == [(name, detail)]
+
+
+@pytest.mark.parametrize(
+    "result", ["dx, dw * min(1, 5 / np.abs(dw).sum()), db", "dx, dw / np.linalg.norm(x), db"]
+)
+def test_another_scale_is_not_called_a_norm(tmp_path, result):
+    report = verdicts(tmp_path, result)
+    assert report.verdicts["dw"] == "unexplained"

@@ -131,6 +131,11 @@ SLIPS: dict[tuple[str, str], str] = {
     ("clipped", ""): (
         "A derivative is what it is, however large. Clipping is a decision about the step."
     ),
+    ("rectified", ""): (
+        "The error is a derivative: where it is negative, a larger z makes the loss smaller, and"
+        " that has to reach x, w and b. A ReLU stops the error where its own input z was negative,"
+        " whatever sign the error has. Errors that are all positive hide the slip."
+    ),
     ("uninitialised", ""): (
         "The derivation is not at fault: a sum starts at 0. np.empty starts with what lay in"
         " memory, which is often 0 in a small test."

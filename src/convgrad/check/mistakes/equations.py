@@ -516,6 +516,7 @@ NO_EQUATION: Mapping[str, str] = {
     "margin-left-on": "the array has another shape: a margin stands around the right entries",
     "mask-ignored": "the mask is a factor of the error before it comes to the convolution",
     "clipped": "a limit is no sum of products",
+    "rectified": "a sign that is lost is no sum of products",
     "padding-mode-ignored": "entries stand in several places at once: no subscript says so",
     "low-precision": "rounding happens after the products",
     "axes-mixed": "memory is read in another order, across the axes",

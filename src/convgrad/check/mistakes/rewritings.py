@@ -335,6 +335,16 @@ def rotate_error(nest: Nest, evidence: Evidence) -> Nest:
     return nest_of(evidence.which, replace(nest.given, dz=turned(nest.given.dz, nest)))
 
 
+def without_negatives_in_error(nest: Nest, evidence: Evidence) -> Nest:
+    """The error is cut off at zero."""
+    return nest_of(evidence.which, replace(nest.given, dz=np.maximum(nest.given.dz, 0)))
+
+
+def without_signs_in_error(nest: Nest, evidence: Evidence) -> Nest:
+    """The error has lost its signs."""
+    return nest_of(evidence.which, replace(nest.given, dz=np.abs(nest.given.dz)))
+
+
 def reverse_result(nest: Nest, a: Array) -> Array:
     """The finished gradient is turned by 180 degrees."""
     return turned(a, nest)

@@ -126,6 +126,29 @@ def _constant_factor(evidence: Evidence) -> str:
     return f"times {factors[0]:.6g}" if same and factors[0] not in {0.0, 1.0} else ""
 
 
+def _norm(evidence: Evidence) -> str:
+    """The norm to which a result is scaled: always, or where its own is larger."""
+    limits: list[float] = []
+    free: list[float] = []
+    for case in evidence.cases:
+        actual = np.asarray(case.actual)
+        if case.crashed or actual.shape != case.expected.shape:
+            return ""
+        own = float(np.linalg.norm(case.expected))
+        if not own:
+            continue
+        if case.is_right:
+            free.append(own)
+            continue
+        limits.append(float(np.linalg.norm(actual)))
+        if not np.allclose(actual * own, case.expected * limits[-1], rtol=0, atol=1e-5 * own * own):
+            return ""
+    if len(limits) < 2 or not limits[0] or not np.allclose(limits, limits[0], rtol=1e-5):
+        return ""
+    is_limit = max(free, default=0.0) <= limits[0] * (1 + 1e-5)
+    return f"scaled to norm {limits[0]:.4g}" if is_limit else ""
+
+
 def _bias_summed_elsewhere(evidence: Evidence) -> str:
     """Over which axes db is summed, in any order, where it is not over all but the filters.
 
@@ -531,7 +554,22 @@ MISTAKES: tuple[Mistake, ...] = (
         "Clip in the optimiser, where it can be switched off.",
         "the whole sum",
         (("", r.clipped),),
-        source=r"clip|minimum|maximum",
+        recognise=_norm,
+        source=r"clip|minimum|maximum|norm",
+    ),
+    Mistake(
+        "rectified",
+        BACK,
+        "Negative numbers are cut off, or lose their sign: in the error, or in the gradient.",
+        "Leave the signs as they are. The mask of a ReLU is (z > 0), read off from its input.",
+        "the sign of the error",
+        (
+            ("error cut off at 0", r.without_negatives_in_error),
+            *r.result(lambda _, a: np.maximum(a, 0), "gradient cut off at 0"),
+            ("error without signs", r.without_signs_in_error),
+            *r.result(lambda _, a: np.abs(a), "gradient without signs"),
+        ),
+        source=r"[<>]=?\s*0|maximum|abs|relu|clip",
     ),
     Mistake(
         "weight-decay",
