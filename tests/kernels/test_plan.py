@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from oracle import passes
 from shapes import arrays, layer
 
-from convgrad.kernels import Trial, forget, plan_pass, present, run, tune, tuned, tuning
+from convgrad.kernels import Trial, forget, llvm, plan_pass, present, run, tune, tuned, tuning
 from convgrad.kernels import compile as compiler
 from convgrad.kernels.algorithms import ALGORITHMS, JOINT
 from convgrad.kernels.emit import INTEGER, Module
 from convgrad.kernels.layers import contractions
-from convgrad.kernels.target import TARGETS, host_target
+from convgrad.kernels.target import TARGETS, host_target, on_this_machine
 from convgrad.kernels.tile import Tile
 from convgrad.kernels.window import WindowAxis
 
@@ -165,6 +165,29 @@ def test_phases_of_many_rows_go_through_the_output_piece_by_piece():
     apart = replace(first, packing=(*first.packing, 1))
     assert len(replace(program, plans=(apart, *others)).rounds) == 4
     assert len(replace(program, plans=(replace(first, steps=()), *others)).rounds) == 4
+
+
+def channel_block(starts, taps):
+    """How many channels rowwise takes at once, on a core of that pace."""
+    target = replace(TARGETS["avx512"], starts=starts)
+    made = layer((28, 28), 512, 256, taps, padding=taps // 2)
+    (c,) = contractions(made, 8, "forward")
+    algorithm = ALGORITHMS["rowwise"]
+    plans = [algorithm.plan(c, tile, target) for tile in algorithm.tiles(c, "float32", target)]
+    best = min(filter(None, plans), key=lambda plan: plan.cycles)
+    return next(loop.block for loop in best.loops if loop.name == "channel")
+
+
+def test_channels_stay_near_only_where_a_core_would_wait_for_them():
+    assert channel_block(starts=2, taps=1) < 100 < channel_block(starts=1, taps=1)
+    assert channel_block(starts=2, taps=3) == channel_block(starts=1, taps=3)
+
+
+@pytest.mark.parametrize(("processor", "starts"), [("znver4", 1), ("sapphirerapids", 2)])
+def test_the_pace_of_a_processor_is_known_by_its_name(monkeypatch, processor, starts):
+    monkeypatch.setattr(llvm, "host_processor", lambda: processor)
+    assert on_this_machine(TARGETS["avx512"]).starts == starts
+    assert on_this_machine(TARGETS["avx2"]).starts == 2
 
 
 def test_a_plan_for_all_phases_is_taken_if_it_was_measured_to_be_faster(monkeypatch, tmp_path):

@@ -60,6 +60,11 @@ def host_features() -> frozenset[str]:
     return frozenset(str(name) for name, present in features.items() if present)
 
 
+def host_processor() -> str:
+    """The processor at hand, by LLVM's name."""
+    return str(_binding().get_host_cpu_name())
+
+
 def _optimised(text: str, processor: str, *, lean: bool) -> Any:
     binding = _binding()
     module = binding.parse_assembly(text)

@@ -24,6 +24,7 @@ class Target:
         l2: bytes of second-level cache of one core; the same.
         processor: the processor's name for LLVM; "host" means the one at hand.
         pause: the LLVM call that tells the core it is waiting.
+        starts: multiply-adds of whole vectors that a core starts in a cycle.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Target:
     l2: int
     processor: str
     pause: str
+    starts: int = 2
 
     def lanes(self, bits: int) -> int:
         """How many numbers of so many bits one register holds."""
@@ -47,6 +49,10 @@ TARGETS = {
         Target("neon", 16, 32, 64 << 10, 1 << 20, "host", ""),
     )
 }
+
+
+ONE_WIDE = frozenset({"znver4", "icelake-client", "tigerlake", "rocketlake"})
+"""Processors, by LLVM's names, that start one multiply-add of 64 bytes in a cycle and not two."""
 
 
 @cache
@@ -66,7 +72,7 @@ def host_target(wish: str | None = None) -> Target | None:
     wish = wish or os.environ.get("CONVGRAD_TARGET", "")
     runs = [name for name in TARGETS if is_supported(name)]
     if not wish:
-        return _here(TARGETS[runs[0]]) if runs else None
+        return on_this_machine(TARGETS[runs[0]]) if runs else None
     if wish not in runs:
         raise ConvgradError(
             "this processor cannot run the target",
@@ -74,13 +80,16 @@ def host_target(wish: str | None = None) -> Target | None:
             expected=", ".join(runs) or "no target: the NumPy reference only",
             mend="unset CONVGRAD_TARGET",
         )
-    return _here(TARGETS[wish])
+    return on_this_machine(TARGETS[wish])
 
 
-def _here(target: Target) -> Target:
-    """The target with the caches of the processor at hand."""
+def on_this_machine(target: Target) -> Target:
+    """The target with the caches and the pace of the processor at hand."""
+    from convgrad.kernels import llvm
+
     l1, l2 = cache_sizes()
-    return replace(target, l1=l1 or target.l1, l2=l2 or target.l2)
+    is_one = target.vector_bytes == 64 and llvm.host_processor() in ONE_WIDE
+    return replace(target, l1=l1 or target.l1, l2=l2 or target.l2, starts=1 if is_one else 2)
 
 
 def is_supported(name: str) -> bool:
