@@ -56,7 +56,7 @@ def test_a_size_that_no_machine_has_is_not_believed(machine, size):
 def test_the_target_has_the_caches_of_this_machine(machine):
     machine((1, "Data", "48K", 0), (2, "Unified", "2048K", 0))
     table, here = TARGETS[host_target().name], host_target()
-    assert here == replace(table, l1=48 << 10, l2=2 << 20, starts=here.starts)
+    assert here == replace(table, l1=48 << 10, l2=2 << 20, fma_per_cycle=here.fma_per_cycle)
 
 
 def test_where_there_is_no_table_the_library_is_asked(machine, monkeypatch):

@@ -167,9 +167,9 @@ def test_phases_of_many_rows_go_through_the_output_piece_by_piece():
     assert len(replace(program, plans=(replace(first, steps=()), *others)).rounds) == 4
 
 
-def channel_block(starts, taps):
+def channel_block(fma, taps):
     """How many channels rowwise takes at once, on a core of that pace."""
-    target = replace(TARGETS["avx512"], starts=starts)
+    target = replace(TARGETS["avx512"], fma_per_cycle=fma)
     made = layer((28, 28), 512, 256, taps, padding=taps // 2)
     (c,) = contractions(made, 8, "forward")
     algorithm = ALGORITHMS["rowwise"]
@@ -179,15 +179,15 @@ def channel_block(starts, taps):
 
 
 def test_channels_stay_near_only_where_a_core_would_wait_for_them():
-    assert channel_block(starts=2, taps=1) < 100 < channel_block(starts=1, taps=1)
-    assert channel_block(starts=2, taps=3) == channel_block(starts=1, taps=3)
+    assert channel_block(fma=2, taps=1) < 100 < channel_block(fma=1, taps=1)
+    assert channel_block(fma=2, taps=3) == channel_block(fma=1, taps=3)
 
 
-@pytest.mark.parametrize(("processor", "starts"), [("znver4", 1), ("sapphirerapids", 2)])
-def test_the_pace_of_a_processor_is_known_by_its_name(monkeypatch, processor, starts):
+@pytest.mark.parametrize(("processor", "fma"), [("znver4", 1), ("sapphirerapids", 2)])
+def test_the_pace_of_a_processor_is_known_by_its_name(monkeypatch, processor, fma):
     monkeypatch.setattr(llvm, "host_processor", lambda: processor)
-    assert on_this_machine(TARGETS["avx512"]).starts == starts
-    assert on_this_machine(TARGETS["avx2"]).starts == 2
+    assert on_this_machine(TARGETS["avx512"]).fma_per_cycle == fma
+    assert on_this_machine(TARGETS["avx2"]).fma_per_cycle == 2
 
 
 def test_a_plan_for_all_phases_is_taken_if_it_was_measured_to_be_faster(monkeypatch, tmp_path):

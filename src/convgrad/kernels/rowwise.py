@@ -663,7 +663,7 @@ def _blockings(
     most = min(target.l2 // 6 // (taps * tile.width * size), _apart(c, size, target))
     last = lines.axes[-1]
     is_wide = (last.taps - 1) * abs(last.tap) * size > LINE // 2
-    if is_wide or ((taps == 1 or _is_split(c)) and target.starts > 1):
+    if is_wide or ((taps == 1 or _is_split(c)) and target.fma_per_cycle > 1):
         most = min(most, _near(tile, target, lines))
     block = blocks(channels, max(most, 16))
     plane = prod(c.window.shape[3:]) * c.window.shape[0] * size

@@ -24,7 +24,7 @@ class Target:
         l2: bytes of second-level cache of one core; the same.
         processor: the processor's name for LLVM; "host" means the one at hand.
         pause: the LLVM call that tells the core it is waiting.
-        starts: multiply-adds of whole vectors that a core starts in a cycle.
+        fma_per_cycle: multiply-adds of whole vectors that a core starts in a cycle.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Target:
     l2: int
     processor: str
     pause: str
-    starts: int = 2
+    fma_per_cycle: int = 2
 
     def lanes(self, bits: int) -> int:
         """How many numbers of so many bits one register holds."""
@@ -89,7 +89,12 @@ def on_this_machine(target: Target) -> Target:
 
     l1, l2 = cache_sizes()
     is_one = target.vector_bytes == 64 and llvm.host_processor() in ONE_WIDE
-    return replace(target, l1=l1 or target.l1, l2=l2 or target.l2, starts=1 if is_one else 2)
+    return replace(
+        target,
+        l1=l1 or target.l1,
+        l2=l2 or target.l2,
+        fma_per_cycle=1 if is_one else target.fma_per_cycle,
+    )
 
 
 def is_supported(name: str) -> bool:
