@@ -110,6 +110,14 @@ def _refuse_what_is_no_index_form(written: Written) -> None:
             expected="a quotient that comes out even, such as (i - t)/s",
             mend="leave the rounding out: where the quotient is broken there is no product",
         )
+    applied = [f"{f}({name})" for name, f in written.activated]
+    applied += [f"{f}({of or ''})" for f, of in written.slopes]
+    if applied:
+        raise EquationError(
+            f"{applied[0]} is no entry of a tensor",
+            expected="tensors with subscripts",
+            mend="give the array that the function makes a name of its own, such as a",
+        )
     for term in written.terms:
         if term.factor != (ONE, ONE):
             raise EquationError(

@@ -2,7 +2,8 @@
 
     equation  = access "=" term {("+" | "-") term} ["for" ranges] ["with" shapes]
     term      = [number "*"] ["sum" "(" sums ["if" conditions] ")"] product
-    product   = (number | access | "[" condition "]") {"*" ...}
+    product   = (number | factor | "[" condition "]") {"*" ...}
+    factor    = access  |  name "(" access ")"
     access    = name ["[" affine {"," affine} "]"]  |  "rot180" "(" access ")"
     sums      = name ["=" limit ".." limit] {"," ...}
     limit     = affine  |  ("floor" | "ceil") "(" affine ")"
@@ -10,6 +11,7 @@
     ranges    = name "<" size {"," name "<" size}
     shapes    = name "[" size {"," size} "]" {"," ...}
 
+In f(x[i]) the name is an activation's, and f'(x[i]) its derivative, a factor outside the sum.
 A bracket is Iverson's: a product counts where the condition in it holds. A sum under which only a
 condition stands runs over the indices in it that the left side lacks.
 
@@ -107,8 +109,20 @@ def read_all(text: str) -> tuple[Written, ...]:
     found: list[Written] = []
     for part in tex_equations(text):
         written = _Reader(text, list(part.tokens)).equation()
+        end = part.tokens[-1]
+        slopes = (
+            (f.text, _Reader(text, [*of, end], bound=set(written.bound)).access() if of else None)
+            for f, *of in part.slopes
+        )
         found.append(
-            replace(written, notes=part.notes, operation=part.operation, layers=part.layers)
+            replace(
+                written,
+                notes=part.notes,
+                operation=part.operation,
+                layers=part.layers,
+                activated=(*written.activated, *part.activated),
+                slopes=(*written.slopes, *slopes),
+            )
         )
     return tuple(found)
 
@@ -123,6 +137,10 @@ class _Reader:
     bound: set[str] = field(default_factory=set[str])
     """The indices in scope: every other name in a subscript is a size."""
     rounded: bool = False
+    activated: dict[str, str] = field(default_factory=dict[str, str])
+    slopes: list[tuple[str, WrittenAccess | None]] = field(
+        default_factory=list[tuple[str, WrittenAccess | None]]
+    )
 
     # --- the stream of tokens ---
 
@@ -182,6 +200,8 @@ class _Reader:
             rounded=self.rounded,
             extents=tuple(extents.items()),
             shapes=tuple(shapes.items()),
+            activated=tuple(self.activated.items()),
+            slopes=tuple(self.slopes),
         )
 
     def scattered(self, left: WrittenAccess) -> tuple[WrittenAccess, tuple[WrittenCondition, ...]]:
@@ -296,7 +316,7 @@ class _Reader:
                 conditions = (*conditions, *self.condition())
                 self.need("]")
             else:
-                accesses.append(self.access())
+                accesses += self.factor()
             if not self.takes("*"):
                 break
         if not sums and any(token.text == "+=" for token in self.tokens):
@@ -423,6 +443,23 @@ class _Reader:
             number /= int(self.now.text)
             self.place += 1
         return number, under
+
+    def factor(self) -> list[WrittenAccess]:
+        """A tensor, perhaps in an activation; none for the derivative of an activation."""
+        _, opens, _, inner = (
+            t.text for t in (*self.tokens[self.place :], *[self.tokens[-1]] * 4)[:4]
+        )
+        if (opens, inner) != ("(", "[") or self.sees("rot180"):
+            return [self.access()]
+        f = self.name()
+        self.need("(")
+        inside = self.access()
+        self.need(")")
+        if f.endswith("'"):
+            self.slopes.append((f, inside))
+            return []
+        self.activated[inside.name] = f
+        return [inside]
 
     def access(self) -> WrittenAccess:
         column = self.now.column

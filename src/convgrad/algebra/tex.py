@@ -67,8 +67,9 @@ _COMPARE = {
 _PRODUCTS = frozenset({"cdot", "times", "odot", "circ"})
 _OPERATIONS = {"star": "star", "circledast": "star", "ast": "ast", "*": "ast", "otimes": "ast"}
 _CALLS = re.compile(
-    r"(full|valid|same)?(conv(olve|olution)?|(cross|x)?corr(elate|elation)?)([123]d)?(full|valid)?"
+    r"(full|valid|same)?(conv(olve|olution)?|(cross|x)?corr(elate|elation)?)([123]d?)?(full|valid)?"
 )
+_ROTATION = re.compile(r"[Rr]ot(180)?")
 _WORDS = frozenset({"stride", "pad", "padding", "dilation", "dil"})
 _SUCH_THAT = frozenset({"s.t.", "st", "s.t", "if", "where", "with", "suchthat", ":", "mid", "|"})
 # Functions that act on every entry, and what may follow an equation on its line.
@@ -89,12 +90,16 @@ class TexEquation:
         notes: what was left out.
         operation: `star` or `ast` where a convolution sign was written out as a sum.
         layers: the tensors whose superscript is the number of a layer, with how far it is from l.
+        activated: the tensors that stand in an activation, with its name.
+        slopes: the derivatives of activations, each by its name and the tensor that it is taken of.
     """
 
     tokens: tuple[Token, ...]
     notes: tuple[str, ...] = ()
     operation: str = ""
     layers: tuple[tuple[str, int], ...] = ()
+    activated: tuple[tuple[str, str], ...] = ()
+    slopes: tuple[tuple[Token, ...], ...] = ()
 
 
 def is_tex(text: str) -> bool:
@@ -193,6 +198,8 @@ def _opening(lexemes: Sequence[_Lexeme], place: int) -> int:
 def _operands(lexemes: list[_Lexeme], opening: int) -> list[list[_Lexeme]]:
     """The two arguments of a call, unpadded; nothing where there are not two."""
     parts = _split(lexemes[opening + 1 : _closing(lexemes, opening)], ",")
+    if len(parts) == 3 and _name(parts[2]).strip("'\"`") in {"full", "valid", "same"}:
+        parts = parts[:2]
     return [_unpadded(part) for part in parts] if len(parts) == 2 and all(parts) else []
 
 
@@ -335,6 +342,8 @@ class _Term:
     brackets: list[list[Token]] = field(default_factory=list[list[Token]])
     operation: str = ""
     kind: str = ""
+    turned: bool = False
+    """The result as a whole is turned by 180 degrees."""
 
 
 class _Translator:
@@ -347,6 +356,8 @@ class _Translator:
         self._at: int = 0
         self._notes: dict[str, None] = {}
         self._operation = ""
+        self._activated: dict[int, str] = {}
+        self._slopes: list[tuple[Token, ...]] = []
         self._declared = self._declare()
 
     # --- the whole ---
@@ -366,8 +377,16 @@ class _Translator:
         full = [*left, equals, *right, end]
         named = _layers_told_apart(full)
         layers = {new.text: _layer_number(old.text) for old, new in zip(full, named, strict=True)}
+        layers |= {s[1].text: _layer_number(s[1].text) for s in self._slopes if s[1:]}
         numbers = tuple((name, number) for name, number in layers.items() if number is not None)
-        return TexEquation(tuple(named), tuple(self._notes), self._operation, numbers)
+        activated = {t.text: self._activated[t.column] for t in named if self._is_activated(t)}
+        return TexEquation(
+            tuple(named), tuple(self._notes), self._operation, numbers,
+            tuple(activated.items()), tuple(self._slopes),
+        )  # fmt: skip
+
+    def _is_activated(self, token: Token) -> bool:
+        return token.kind == "name" and token.column in self._activated
 
     def _before_activation(self, side: list[_Lexeme]) -> list[_Lexeme]:
         r"""What stands in f(...) around a whole side: of y = f(\sum wx + b) the sum."""
@@ -448,6 +467,8 @@ class _Translator:
         if lexeme.is_command("sum"):
             self._at += 1
             self._sum(term)
+        elif self._turns_all():
+            term.turned, self._at = not term.turned, self._at + 1
         elif bracket := self._bracket():
             term.brackets += [
                 [Token("sign", "[", lexeme.column), *part, Token("sign", "]", lexeme.column)]
@@ -473,6 +494,17 @@ class _Translator:
             found = self._access()
             if found:
                 term.factors.append(found)
+
+    def _turns_all(self) -> bool:
+        """Whether `rot180(A * B)` begins here and the right side ends with it."""
+        opening = self._at + 1
+        if not _ROTATION.fullmatch(self._now[self._at].text) or opening >= len(self._now):
+            return False
+        if self._now[opening].text not in {"(", "[", "{"}:
+            return False
+        end = _closing(self._now, opening)
+        inside = self._now[opening + 1 : end]
+        return end >= len(self._now) - 1 and len(_split(inside, *_OPERATIONS)) == 2
 
     def _bracket(self) -> list[list[Token]]:
         r"""Iverson's bracket `[s \mid i - t]`, or an indicator `\mathbb{1}_{i = o + t}`."""
@@ -504,6 +536,12 @@ class _Translator:
             self._operation = term.operation
             term.factors, names = _written_out(term, left)
             term.sums += names
+        if term.turned:
+            if not self._operation:
+                self._fail("rot180 around a tensor or around one convolution")
+            column = left[0].column
+            signs = [Token("name", "rot180", column), Token("sign", "(", column)]
+            left[:] = [*signs, *left, Token("sign", ")", column)]
         out = [*term.coefficient]
         if out:
             out.append(Token("sign", "*", out[-1].column))
@@ -562,6 +600,8 @@ class _Translator:
 
     def _condition(self, lexemes: list[_Lexeme]) -> list[Token]:
         r"""A comparison; `s \mid i - t` is (i - t) % s == 0."""
+        if not lexemes:
+            self._fail("a condition")
         column = lexemes[0].column
         same, *rest = _split(lexemes, "equiv")
         if rest:  # t \equiv i \pmod s
@@ -639,7 +679,7 @@ class _Translator:
             return self._primed(self._tensor())
         if lexeme.is_command(*_ADJOINTS):
             return self._adjoint()
-        if re.fullmatch(r"[Rr]ot(180)?", lexeme.text):
+        if _ROTATION.fullmatch(lexeme.text):
             return self._rotated()
         return self._tensor()
 
@@ -717,6 +757,8 @@ class _Translator:
             while self._sees("'"):
                 primes, self._at = primes + "'", self._at + 1
         if lexeme.text.lower() in _ENTRYWISE and (inside := self._argument_of_function()):
+            self._activated[inside[0].column] = lexeme.text
+            self._notes[f"the activation of {inside[0].text} was read as the input"] = None
             return inside
         upper, subscripts = self._subscripts()
         below, _, above = upper.partition("^")
@@ -738,7 +780,6 @@ class _Translator:
         if self._at < len(inside):
             self._fail("one tensor in the brackets")
         self._enter(rest)
-        self._notes[f"the activation of {found[0].text} was read as the input"] = None
         return found
 
     def _primed(self, tokens: list[Token]) -> list[Token]:
@@ -774,12 +815,13 @@ class _Translator:
             ):
                 break
             self._at += 1
-        if self._sees("("):
+        argument = self._argument_of_function()
+        self._slopes.append((Token("name", f"{lexeme.text}'", lexeme.column), *argument))
+        if not argument and self._sees("("):
             self._at = _closing(self._now, self._at) + 1
         self._notes[
             "the derivative of the activation was read as a factor outside the convolution"
         ] = None
-        del lexeme
         return []
 
     def _subscripts(self) -> tuple[str, list[Token]]:

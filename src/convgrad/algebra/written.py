@@ -146,6 +146,8 @@ class Written:
         extents: ranges that are stated.
         shapes: shapes that are stated.
         layers: the numbers of layers in superscripts, as distances from l.
+        activated: the tensors that stand in an activation, with its name.
+        slopes: the derivatives of activations, with what they are taken of where it is a tensor.
     """
 
     left: WrittenAccess
@@ -157,6 +159,8 @@ class Written:
     extents: tuple[tuple[str, Polynomial], ...] = ()
     shapes: tuple[tuple[str, tuple[Polynomial, ...]], ...] = ()
     layers: tuple[tuple[str, int], ...] = ()
+    activated: tuple[tuple[str, str], ...] = ()
+    slopes: tuple[tuple[str, WrittenAccess | None], ...] = ()
 
     def accesses(self) -> Iterator[WrittenAccess]:
         """Every tensor, the left one first."""

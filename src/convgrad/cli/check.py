@@ -66,7 +66,10 @@ def add_parser(subparsers: Subparsers) -> None:
         help="an equation, in LaTeX or as text; may be given several times",
     )
     group.add_argument(
-        "--forward", metavar="TEXT", help="the forward pass that the equation belongs to"
+        "--forward",
+        metavar="TEXT",
+        action="append",
+        help="the forward pass that the equations belong to, or one for each of them in turn",
     )
     group = parser.add_argument_group("the layer (by default many, one feature at a time)")
     for name, example, words in (
@@ -312,9 +315,14 @@ def _check_equation(arguments: argparse.Namespace) -> int:
     from convgrad.check.equations import check_equations
     from convgrad.check.forms.lesson import write_equation_lesson
 
-    reports = tuple(
-        report for text in arguments.equation for report in check_equations(text, arguments.forward)
-    )
+    texts, forwards = arguments.equation, arguments.forward or [None]
+    if len(forwards) not in {1, len(texts)}:
+        raise ConvgradError(
+            f"--forward is given {len(forwards)} times, and --equation {len(texts)} times",
+            expected="--forward once for all equations, or once for each",
+        )
+    pairs = zip(texts, forwards if len(forwards) > 1 else forwards * len(texts), strict=True)
+    reports = tuple(report for pair in pairs for report in check_equations(*pair))
     if arguments.json:
         found = [report.as_json() for report in reports]
         data: dict[str, object] = (

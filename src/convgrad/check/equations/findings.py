@@ -72,7 +72,7 @@ def same_letters(reading: Reading) -> Finding | None:
         return None
     pairs = [(factors[role], factors[role].with_subscripts(new)) for role, new in right.items()]
     return Finding(
-        "; ".join(_why(old, new) for old, new in pairs),
+        "; ".join(why(old, new) for old, new in pairs),
         ", ".join(
             f"{reading.on_the_page(n)} instead of {reading.on_the_page(o)}" for o, n in pairs
         ),
@@ -93,7 +93,8 @@ def _lone(reading: Reading, letter: str, lacks: Factor, has: Factor) -> Finding 
     )
 
 
-def _why(old: Factor, new: Factor) -> str:
+def why(old: Factor, new: Factor) -> str:
+    """What is wrong with the subscripts of one tensor, and what they should be."""
     a, b = old.access.subscripts, new.access.subscripts
     changed = [n + 1 for n, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
     if sorted(map(str, a)) == sorted(map(str, b)) and len(changed) == 2:

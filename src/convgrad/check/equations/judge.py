@@ -18,7 +18,14 @@ from convgrad.algebra.expression import Divides
 from convgrad.algebra.parse import read, read_all
 from convgrad.algebra.polynomial import ONE, ZERO, Polynomial
 from convgrad.algebra.written import counted_from, origins
-from convgrad.check.equations.findings import Finding, missing_sums, same_letters, sums_that_repeat
+from convgrad.check.equations.activations import fault_of_activation, without_activations
+from convgrad.check.equations.findings import (
+    Finding,
+    missing_sums,
+    same_letters,
+    sums_that_repeat,
+    why,
+)
 from convgrad.check.equations.proof import holds
 from convgrad.check.equations.reading import (
     SPATIAL,
@@ -156,6 +163,7 @@ class Forward:
         sizes: the lengths of axes that its sums state.
         axes: the axes of its tensors.
         numbers: how many layers the input and the weights are from the output, by superscript.
+        around: the activation around the input.
     """
 
     roles: Mapping[str, str]
@@ -168,6 +176,12 @@ class Forward:
     sizes: Mapping[tuple[str, str], Polynomial] = field(default_factory=dict[Any, Any])
     axes: Mapping[str, str] = field(default_factory=dict[str, str])
     numbers: Mapping[str, int] = field(default_factory=dict[str, int])
+    around: str = ""
+
+    @property
+    def input(self) -> str:
+        """The name of the input."""
+        return next(name for name, role in self.roles.items() if role == "x")
 
 
 def _forwards(text: str) -> list[Forward]:
@@ -200,7 +214,7 @@ def _forward(alone: Written, first: int) -> Forward:
         for axis, subscript in enumerate(weights.subscripts)
         if subscript.plain in firsts
     }
-    counted = counted_from(alone, origins(alone, first))
+    counted = without_ties(counted_from(alone, origins(alone, first)), [input_.name])
     x, w, z = _forward_factors(counted, input_.name, weights.name)
     kernel = "" if "G" in w.axes else _kernel_axes(w, x, z)
     layers = _layers_of(x, z, w)
@@ -212,6 +226,7 @@ def _forward(alone: Written, first: int) -> Forward:
         sizes=stated_sizes(parts, counted),
         axes={part.role: part.axes for part in parts},
         numbers=_numbers(alone, names),
+        around=dict(alone.activated).get(input_.name, ""),
     )  # fmt: skip
 
 
@@ -261,25 +276,28 @@ def _kernel_axes(w: Factor, x: Factor, z: Factor) -> str:
     return "".join(letters)
 
 
+AXES = ("letters", "places", "groups")
+"""What tells the axes: the letters that tensors share, without groups and with, or their places.
+Without a forward pass only its usual order tells channels from filters."""
+
 Way: TypeAlias = "tuple[Products, Forward | None]"
 """One meaning of an equation, and of the forward pass that it is held against."""
 
 
 def _readings(written: Written, terms: Terms, forwards: list[Forward]) -> list[Way]:
-    """The equation with and without groups, counted from 0 and from 1 where that is left open."""
+    """The equation under every meaning of its axes, counted from 0 and 1 where that is open."""
     parts = [replace(written, terms=(term,)) for term in terms.products]
     bases = _bases(written)
     ways = _operations(parts[0]) if len(parts) == 1 else [None]
     found: list[Way] = []
     refused: EquationError | None = None
     models = forwards or [None]
-    for way, base, model, grouped in product(ways, bases, models, (False, True)):
+    for way, base, model, by in product(ways, bases, models, AXES if forwards else AXES[1:]):
         if model and not _alike(model, forwards, base, bases, way.operation if way else ""):
             continue
         try:
             each = [
-                _reading(way or part, terms.which, terms.roles, base, model, grouped=grouped)
-                for part in parts
+                _reading(way or part, terms.which, terms.roles, base, model, by) for part in parts
             ]
         except EquationError as error:
             refused = refused or error
@@ -333,8 +351,7 @@ def _reading(
     roles: dict[str, str],
     first: int,
     forward: Forward | None,
-    *,
-    grouped: bool,
+    by: str,
 ) -> Reading | None:
     target = {"dx": "x", "dw": "w", "db": "b", "forward": "z"}[which]
     every = {**roles, written.left.name: target}
@@ -349,7 +366,7 @@ def _reading(
     names = frozenset(forward.roles) if forward else frozenset[str]()
     counted = counted_from(written, start)
     counted = without_ties(counted, [name for name, role in every.items() if role == "z"])
-    counted, named, together = split_groups(counted)
+    counted, named, together = split_groups(counted, every)
     moves = moving(counted)
     (term,) = counted.terms
     transposed = forward.transposed if forward else False
@@ -357,19 +374,17 @@ def _reading(
         (access,) = term.accesses
         error, left = _bias_axes(access, counted.left)
         reading = Reading(which, left, (error,), term, counted, first, start, transposed, (), names)
-        return None if grouped else reading
+        return reading if by == "places" else None
     owners = [(target, counted.left), *((roles[a.name], a) for a in term.accesses)]
-    groups = named or (common([a for _, a in owners], moves) if grouped else frozenset[str]())
-    if groups:
+    if by != "places" or named:
+        groups = named or common([a for _, a in owners], moves)
         axes = axes_by_sharing(dict(owners), groups, moves)
-        if axes is None or not grouped:
+        if axes is None or (by == "groups") != bool(groups):
             return None
         left, *parts = (turned(Factor(role, access, axes[role])) for role, access in owners)
         return Reading(
             which, left, tuple(parts), term, counted, first, start, transposed, together, names
         )
-    if grouped:
-        return None
     count = max((sum(not s.plain for s in a.subscripts) for a in counted.accesses()), default=0)
     left, *parts = (Factor(r, a, axes_of(a, r, moves, count or 2)) for r, a in owners)
     if forward and forward.kernel:
@@ -379,7 +394,7 @@ def _reading(
             left = put if w is left else left
             parts = [put if p is w else p for p in parts]
     parts = [turned(shared(p, [left, *(o for o in parts if o is not p)])) for p in parts]
-    left = shared(left, parts)
+    left = turned(shared(left, parts))
     return Reading(which, left, tuple(parts), term, counted, first, start, transposed, (), names)
 
 
@@ -408,7 +423,7 @@ def _bias_axes(error: Any, left: Any) -> tuple[Factor, Factor]:
 
 def _check(written: Written, text: str, forward: str | None) -> EquationReport:
     given = _forwards(forward) if forward else []
-    written = _without_scalars(written)
+    written, beside = without_activations(_without_scalars(written))
     known = dict(given[0].roles) if given else {}
     terms = terms_of(written, text, known)
     if reason := confused(written.left.name, terms.which, known):
@@ -420,7 +435,10 @@ def _check(written: Written, text: str, forward: str | None) -> EquationReport:
     judged = [_judge(products, written, terms, model) for products, model in ways]
     bases = _bases(written)
     ranks = [_rank(r, *way, bases) for r, way in zip(judged, ways, strict=True)]
-    return judged[min(range(len(judged)), key=lambda n: (*ranks[n], n))]
+    report = judged[min(range(len(judged)), key=lambda n: (*ranks[n], n))]
+    named = (given[0].input, given[0].around) if given else ("", "")
+    fault = fault_of_activation(written, terms, *named, beside) if report.is_right else None
+    return _with(replace(report, verdict="wrong"), fault, "") if fault else report
 
 
 def _rank(
@@ -528,19 +546,28 @@ def _departs(reading: Reading, forward: Forward) -> Finding | None:
             )
     for role, factor in reading.factors.items():
         theirs = forward.axes.get(role, "")
-        if role == "w" or theirs == factor.axes or sorted(theirs) != sorted(factor.axes):
+        if theirs == factor.axes or sorted(theirs) != sorted(factor.axes):
+            continue
+        if _same_but_for_layout(theirs, factor.axes):
             continue
         forms = dict(factor.pairs())
         subscripts = tuple(forms[letter] for letter in theirs)
         fixed = replace(factor, access=replace(factor.access, subscripts=subscripts))
         old, new = reading.on_the_page(factor), reading.on_the_page(fixed)
+        order = f"the subscripts of {factor.access.name} stand in another order than in the forward"
+        exchanged = role != reading.left.role and why(factor, fixed)
         return Finding(
-            f"the subscripts of {factor.access.name} stand in another order than in the forward"
-            " pass",
+            exchanged if exchanged and "exchanged" in exchanged else f"{order} pass",
             f"{new} instead of {old}",
             reading.written_with({factor: fixed}),
         )
     return _range_that_differs(reading, forward)
+
+
+def _same_but_for_layout(one: str, other: str) -> bool:
+    """Whether only the positions as a whole stand elsewhere, such as before the channels."""
+    kinds = (SPATIAL, "NGCK")
+    return all([c for c in one if c in k] == [c for c in other if c in k] for k in kinds)
 
 
 def _range_that_differs(reading: Reading, forward: Forward) -> Finding | None:
@@ -705,6 +732,10 @@ def _is_size_less_one(padding: Polynomial) -> bool:
 def _misplaced(reading: Reading, forward: Forward | None, found: Layer | None) -> Finding:
     """The subscript of the factor that moves, as it should be."""
     z = reading.error
+    if reading.left.access.rotated and not z.access.rotated:
+        name = z.access.name
+        reason = f"{name} has to be turned by 180 degrees where the result is"
+        return Finding(reason, f"rot180({name}) instead of {name}", missed=SOLVE)
     forms = [form for letter in reading.spatial for form in _triple(reading, letter)]
     moved = next(
         (f for f in (z, reading.other, reading.left) if f and any(
@@ -848,6 +879,10 @@ def _against(reading: Reading, layers: Mapping[str, Layer], forward: Forward) ->
     for letter, found in layers.items():
         known = forward.layers.get(letter)
         yield from (_needed(found, known, reading) or ()) if known else ()
+    for role, factor in reading.factors.items():
+        theirs = forward.axes.get(role, factor.axes)
+        if theirs != factor.axes and _same_but_for_layout(theirs, factor.axes):
+            yield f"{factor.access.name} has its positions before or after other axes than there"
     stated = stated_sizes(reading.factors.values(), reading.written)
     for (role, letter), mine in stated.items():
         theirs = forward.sizes.get((role, letter))

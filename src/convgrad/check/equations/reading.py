@@ -147,9 +147,15 @@ class Reading:
                 access = replace(access, subscripts=(*before, joined, *after))
         return str(replace(self.origins.on_the_page(access), rotated=False))
 
+    def _written(self, factor: Factor) -> str:
+        f = dict(self.written.activated).get(factor.access.name)
+        on_the_page = self.on_the_page(factor)
+        return f"{f}({on_the_page})" if f else on_the_page
+
     def written_with(self, changed: Mapping[Factor, Factor], sums: Iterable[str] = ()) -> str:
         """The equation in the counting of the page, some tensors read elsewhere, more sums."""
-        left, *product = (self.on_the_page(changed.get(f, f)) for f in (self.left, *self.product))
+        left, *product = (self._written(changed.get(f, f)) for f in (self.left, *self.product))
+        product += [f"{f}({of})" for f, of in self.written.slopes if of and of.subscripts]
         names = ", ".join([*self.sums, *sums])
         return f"{left} = {f'sum({names}) ' if names else ''}{' * '.join(product)}"
 
@@ -207,6 +213,7 @@ def terms_of(written: Written, text: str, known: dict[str, Role]) -> Terms:
         column = text.find("+") + 1 or len(text) + 1
         raise ParseError(text, column, expected="products of tensors; a number alone is none")
     roles = {a.name: role_of(a.name, known) for t in written.terms for a in t.accesses}
+    roles |= dict.fromkeys(dict(written.activated), "x")
     is_forward = not ERROR.fullmatch(bare(written.left.name)) or known.get(written.left.name) == "z"
     passes: list[Pass | None] = []
     for term in written.terms:
@@ -309,20 +316,26 @@ def axes_of(access: WrittenAccess, role: Role, moves: frozenset[str], count: int
     return "".join(letters)
 
 
-def split_groups(written: Written) -> tuple[Written, frozenset[str], tuple[Together, ...]]:
+def split_groups(
+    written: Written, roles: Mapping[str, Role]
+) -> tuple[Written, frozenset[str], tuple[Together, ...]]:
     """Channels g*C' + c as two axes g and c; the names of the groups; and what was split.
 
-    A position s*o + t is written the same way: what tells them apart is the letter, a number of
-    things and no stride.
+    Positions s*o + t and i + D*t are written the same way: what tells them apart is the letter, a
+    number of things and no stride, and that a tap stands in the weights alone.
     """
     groups: set[str] = set()
     together: dict[Together, None] = {}
+    ends = [a for a in written.accesses() if roles.get(a.name) in {"x", "z"}]
+    both = [{n for s in a.subscripts for n in s.indices} for a in ends]
+    everywhere = both[0].intersection(*both[1:]) if both else set[str]()
+    taps = {s.plain for a in written.accesses() for s in a.subscripts} - everywhere
 
     def access(old: WrittenAccess) -> WrittenAccess:
         parts: list[Affine] = []
         for subscript in old.subscripts:
             found = _group_and_channel(subscript)
-            if found is None:
+            if found is None or found[0] in taps:
                 parts.append(subscript)
                 continue
             group, size, within = found
