@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .adapters import RATE, adapter, pad_of, step_of
+from .adapters import RATE, adapter, first, kernels_first, kernels_last, last, pad_of, step_of
 
 
 @adapter("kernel_list", "kernel", "grey batch")
@@ -114,3 +114,56 @@ def keyword_layer(module, layer, x, w, b, dz):
         return dx, conv.grads["W"], conv.grads["b"]
 
     return conv.forward(x), backward
+
+
+@adapter("same_layer", "same alone", "kernel", "batch")
+def same_layer(module, layer, x, w, b, dz):
+    conv = module.Conv2DSame(layer.filters, layer.channels, layer.kernel)
+    conv.kernel, conv.bias = kernels_last(w), b.copy()
+    z = conv.forward(last(x))
+
+    def backward():
+        dx = conv.backward(last(dz))
+        return first(dx), kernels_first(conv.grad_kernel), conv.grad_bias
+
+    return first(z), backward
+
+
+@adapter("with_context", "1d", "stride", "pad", "kernel", "batch")
+def with_context(module, layer, x, w, b, dz):
+    ctx = module.Ctx()
+    z = module.Conv1dFunction.forward(ctx, x, w, b, step_of(layer), pad_of(layer))
+    return z, lambda: module.Conv1dFunction.backward(ctx, dz)
+
+
+@adapter("nested_lists", "one filter", "kernel")
+def nested_lists(module, layer, x, w, b, dz):
+    conv = module.ListConv(w[0, 0].tolist(), float(b[0]))
+    z = np.array(conv.forward(x[0, 0].tolist()))[None, None]
+
+    def backward():
+        dx = np.array(conv.backward(dz[0, 0].tolist()))[None, None]
+        return dx, np.array(conv.d_kernel)[None, None], np.array([conv.d_bias])
+
+    return z, backward
+
+
+@adapter("grouped_functions", "kernel", "batch", "groups")
+def grouped_functions(module, layer, x, w, b, dz):
+    z = module.grouped_forward(x, w, b, layer.groups)
+    return z, lambda: module.grouped_backward(dz, x, w, b, layer.groups)
+
+
+@adapter("forward_backward", "stride", "pad", "batch")
+def forward_backward(module, layer, x, w, b, dz):
+    options = (pad_of(layer), step_of(layer))
+    z = module.forward(x, w, b, *options)
+    return z, lambda: module.backward(dz, x, w, b, *options)
+
+
+@adapter("params_grads", "stride", "pad", "batch")
+def params_grads(module, layer, x, w, b, dz):
+    options = (layer.kernel[0], step_of(layer), pad_of(layer))
+    conv = module.PaddedConv(layer.channels, layer.filters, *options)
+    conv.params = {"W": w, "b": b}
+    return conv.forward(x), lambda: (conv.backward(dz), conv.grads["W"], conv.grads["b"])

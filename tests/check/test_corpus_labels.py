@@ -118,7 +118,16 @@ def causal_layers(shared):
             yield Layer(**shared | {"kernel": (taps, 1)}, pads=pads, dilation=dilation)
 
 
+def same_layers(shared):
+    """Padding with which the output is as large as the input, the smaller half in front."""
+    yield Layer(**shared | {"kernel": (3, 3)}, pads=((1, 1), (1, 1)))
+    yield Layer(**shared | {"kernel": (4, 2)}, pads=((1, 2), (0, 1)))
+
+
 def plane_layers(features, shared):
+    if "same alone" in features:
+        yield from same_layers(shared)
+        return
     if "causal" in features:
         yield from causal_layers(shared)
         return

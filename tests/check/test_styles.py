@@ -191,26 +191,133 @@ class Conv:
         self.w, self.b = w, b
 
     def forward(self, x):
-        self.x = np.lib.stride_tricks.sliding_window_view(x, self.w.shape[2:], (2, 3))
-        z = np.einsum("nchwij,kcij->nkhw", self.x, self.w) + self.b[:, None, None]
+        self.x = x
+        self.windows = np.lib.stride_tricks.sliding_window_view(x, self.w.shape[2:], (2, 3))
+        z = np.einsum("nchwij,kcij->nkhw", self.windows, self.w) + self.b[:, None, None]
         self.a = CURVE
         return self.a
 
     def backward(self, da):
-        self.dw = np.einsum("nchwij,nkhw->kcij", self.x, da * self.a * (1 - self.a))
+        dz = SLOPE
+        self.dw = np.einsum("nchwij,nkhw->kcij", self.windows, dz) / len(self.x)
+        self.db = dz.sum((0, 2, 3)) / len(self.x)
+        dx = np.zeros_like(self.x)
+        for i in range(dz.shape[2]):
+            for j in range(dz.shape[3]):
+                window = dx[:, :, i:i + self.w.shape[2], j:j + self.w.shape[3]]
+                window += np.einsum("nk,kcij->ncij", dz[:, :, i, j], self.w)
+        return dx
+"""
+CURVES = {
+    "sigmoid": ("1 / (1 + np.exp(-z))", "da * self.a * (1 - self.a)"),
+    "tanh": ("np.tanh(z)", "da * (1 - self.a**2)"),
+    "softplus": ("np.log(1 + np.exp(z))", "da * (1 - np.exp(-self.a))"),
+    "ELU": ("np.where(z > 0, z, np.exp(z) - 1)", "da * np.where(self.a > 0, 1, self.a + 1)"),
+    "leaky ReLU (0.1)": ("np.maximum(z, 0.1 * z)", "da * np.where(self.a > 0, 1, 0.1)"),
+}
+
+
+def curved(folder, name, *changes):
+    """The report on a layer that ends in a curve, and in which something is written otherwise."""
+    curve, slope = CURVES[name]
+    text = CURVED.replace("CURVE", curve).replace("SLOPE", slope)
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "conv.py").write_text(text)
+    (report,) = check_file(folder / "conv.py").passes
+    return report
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_layer_that_ends_in_a_curve_is_judged_with_its_derivative(tmp_path, name):
+    report = curved(tmp_path, name)
+    verdicts = {g: report.verdicts[g] for g in ("forward", "dx", "dw", "db")}
+    scaled = "right up to a convention"
+    assert verdicts == {"forward": "right", "dx": "right", "dw": scaled, "db": scaled}
+    assert report.conventions["activation"] == (
+        f"a {name} inside the layer, with its derivative on the error"
+    )
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_mistake_behind_a_curve_is_named(tmp_path, name):
+    report = curved(tmp_path, name, ("window +=", "window[...] ="))
+    assert [(m.name, m.gradient) for m in report.mistakes] == [("overwritten-not-added", "dx")]
+
+
+def test_a_derivative_that_is_left_to_the_caller_is_a_convention_with_its_condition(tmp_path):
+    slope = CURVES["tanh"][1]
+    report = curved(tmp_path, "tanh", (slope, "da"), ("da", "delta"), (" / len(self.x)", ""))
+    assert {report.verdicts[g] for g in ("dx", "dw", "db")} == {"right up to a convention"}
+    assert any("dz * f'(z)" in note for note in report.notes)
+
+
+def test_a_derivative_that_is_forgotten_on_the_error_of_the_output_is_wrong(tmp_path):
+    report = curved(tmp_path, "tanh", (CURVES["tanh"][1], "da"), (" / len(self.x)", ""))
+    assert {m.gradient for m in report.mistakes if m.name == "mask-ignored"} == {"dx", "dw", "db"}
+
+
+def test_a_gradient_without_the_derivative_that_others_have_is_wrong(tmp_path):
+    report = curved(tmp_path, "sigmoid", ("self.db = dz.sum((0, 2, 3)) / len(self.x)",
+                                          "self.db = da.sum((0, 2, 3))"))  # fmt: skip
+    assert {p for p, v in report.verdicts.items() if v == "wrong"} == {"db"}
+    assert [m.name for m in report.mistakes] == ["mask-ignored"]
+
+
+def test_another_derivative_is_not_explained_away(tmp_path):
+    report = curved(tmp_path, "sigmoid", ("(1 - self.a)", "(2 - self.a)"))
+    assert report.verdicts["dx"] == "unexplained"
+
+
+def test_a_mask_on_gradients_that_are_divided_by_the_batch_is_said(tmp_path):
+    text = (STYLES / "relu_of_its_own.py").read_text()
+    (tmp_path / "relu.py").write_text(
+        text.replace("self.db = dz", "dz = dz / len(dz)\n        self.db = dz")
+    )
+    (report,) = check_file(tmp_path / "relu.py").passes
+    assert report.verdicts["db"] == "right up to a convention"
+    assert "with its mask" in report.conventions["activation"]
+
+
+SIMPLEST = """
+import numpy as np
+
+def forward(x, w):
+    y = np.zeros((x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1))
+    for i, j in np.ndindex(y.shape):
+        y[i, j] = (x[i:i + w.shape[0], j:j + w.shape[1]] * w).sum()
+    return y
+
+def backward(dy, x, w):
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    for i, j in np.ndindex(dy.shape):
+        dw += dy[i, j] * x[i:i + w.shape[0], j:j + w.shape[1]]
+        dx[i:i + w.shape[0], j:j + w.shape[1]] += dy[i, j] * w
+    return dx, dw
 """
 
 
 @pytest.mark.parametrize(
-    ("name", "curve"), [("sigmoid", "1 / (1 + np.exp(-z))"), ("tanh", "np.tanh(z)")]
+    ("old", "new", "mistake"),
+    [
+        ("np.zeros_like(w)", "np.empty_like(w)", "uninitialised"),
+        ("np.zeros_like(w)", "w * np.random.rand()", "not-deterministic"),
+    ],
 )
-def test_what_lies_behind_a_curved_activation_is_not_judged(tmp_path, name, curve):
-    (tmp_path / "conv.py").write_text(CURVED.replace("CURVE", curve))
+@pytest.mark.parametrize("names", [("forward", "backward"), ("conv", "conv_backward")])
+def test_functions_are_run_twice_whatever_they_are_called(tmp_path, names, old, new, mistake):
+    text = SIMPLEST.replace(old, new).replace("def forward", f"def {names[0]}")
+    (tmp_path / "conv.py").write_text(text.replace("def backward", f"def {names[1]}"))
     (report,) = check_file(tmp_path / "conv.py").passes
-    assert report.verdicts["forward"] == "right"
-    assert report.verdicts["dw"] == "not computed"
-    assert not report.identified
-    assert f"ends in a {name}" in report.notes[0]
+    assert [(m.name, m.gradient) for m in report.mistakes] == [(mistake, "dw")]
+
+
+def test_a_second_call_that_fails_is_noted(tmp_path):
+    once = ("        dz = ", "        assert not hasattr(self, 'db')\n        dz = ")
+    report = curved(tmp_path, "tanh", once)
+    assert report.verdicts["dx"] == "right"
+    assert any("called a second time with the same arrays" in note for note in report.notes)
 
 
 NEEDS_TORCH = """

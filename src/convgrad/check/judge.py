@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convgrad.check import curves
 from convgrad.check.conventions.attempt import SearchError
 from convgrad.check.conventions.convention import Written, observe, signature
 from convgrad.check.conventions.layouts import is_untied
@@ -21,7 +22,7 @@ from convgrad.check.mistakes.mistake import Case, Evidence, agree
 from convgrad.check.mistakes.table import BEHAVIOURS, BY_NAME
 from convgrad.check.nest import GRADIENTS, PASSES, magnitude, truth
 from convgrad.check.place import find_line
-from convgrad.check.probe import probes
+from convgrad.check.probe import OWN_PADDINGS, probes
 from convgrad.check.report import BAD, FoundMistake, PassReport, worst
 from convgrad.check.sandbox import Failure
 from convgrad.check.shrink import smallest_counterexample
@@ -76,9 +77,10 @@ def judge(
             return _lacking(target, error.failure)
         report = _never_runs(target, source, str(error), error.failure)
         return replace(report, notes=report.notes + wishes.doubt)
-    if convention.abilities.activation:
-        return _with_activation(convention)
     observations = _observe_all(convention, sandbox, wishes)
+    slopes: dict[Pass, Mask] = {}
+    if convention.abilities.activation:
+        observations, slopes = _through_the_curve(convention, observations)
     if not convention.places or not observations:
         failure = _first_failure(convention, sandbox, observations)
         if failure is not None and failure.lacks:
@@ -111,11 +113,18 @@ def judge(
         _features(judged),
         tuple(_in_layer(m, convention) for m in mistakes),
         describe(convention) | habits,
-        _counterexample(convention, verdicts, observations, sandbox),
+        None if slopes else _counterexample(convention, verdicts, observations, sandbox),
         str(failure) if failure else "",
         line,
-        (*_notes(convention, source), *_uneven(habits, verdicts), *wishes.unheard(convention)),
+        (
+            *_notes(convention, source),
+            *_fails_again(observations),
+            *_uneven(habits, verdicts),
+            *wishes.unheard(convention),
+        ),
     )
+    if slopes:
+        return _with_slopes(report, slopes, source, convention)
     if not convention.abilities.relu or any(verdicts[g] in BAD for g in GRADIENTS):
         return report
     masks = masks_of(
@@ -133,12 +142,7 @@ def _with_masks(
 ) -> PassReport:
     """What is right where the ReLU is open, with what it is where the ReLU is closed."""
     kinds = set(masks.values())
-    of_output = any(
-        isinstance(argument, Written) and argument.role == "error" and OF_OUTPUT.fullmatch(name)
-        for arguments in c.backward
-        for name, argument in arguments
-    )
-    if kinds == {"left out"} and not of_output:
+    if kinds == {"left out"} and not _is_of_output(c):
         words = report.conventions | {"activation": LEFT_OUT}
         kept = _with_verdict(report.verdicts, masks, "right up to a convention")
         return replace(report, verdicts=kept, conventions=words, notes=(*report.notes, CALLER))
@@ -155,6 +159,58 @@ def _with_masks(
         ),
         mistakes=report.mistakes + found,
         notes=report.notes + notes,
+    )
+
+
+def _is_of_output(c: Convention) -> bool:
+    """Whether the error is called that of what the layer returns."""
+    return any(
+        isinstance(argument, Written) and argument.role == "error" and OF_OUTPUT.fullmatch(name)
+        for arguments in c.backward
+        for name, argument in arguments
+    )
+
+
+def _through_the_curve(
+    c: Convention, observations: list[Observation]
+) -> tuple[list[Observation], dict[Pass, Mask]]:
+    """The observations with the error that the code works with, and what each gradient shows."""
+    curve = curves.CURVES[c.abilities.activation]
+    behind = [curves.behind(o, curve, bias=_has_bias(c)) for o in observations]
+    kinds: dict[Pass, Mask] = {}
+    for which in c.places:
+        if not any(_is_bad(o, which, c) for o in behind):
+            kinds[which] = "applied"
+        elif not any(_is_bad(o, which, c) for o in observations):
+            kinds[which] = "left out"
+        else:
+            kinds[which] = "neither"
+    plain = "left out" in kinds.values() and "applied" not in kinds.values()
+    return (observations if plain else behind), kinds
+
+
+def _with_slopes(
+    report: PassReport, slopes: dict[Pass, Mask], source: Source, c: Convention
+) -> PassReport:
+    """What a layer that ends in a curve does with the derivative of the curve."""
+    name = c.abilities.activation
+    left_out: list[Pass] = [g for g in GRADIENTS if slopes.get(g) == "left out"]
+    plain = bool(left_out) and "applied" not in slopes.values()
+    if plain and not _is_of_output(c):
+        return replace(
+            report,
+            verdicts=_with_verdict(report.verdicts, left_out, "right up to a convention"),
+            conventions=report.conventions | {"activation": curves.LEFT_OUT.format(name)},
+            notes=(*report.notes, curves.CALLER.format(name)),
+        )
+    words = curves.INSIDE if plain or left_out else curves.APPLIED
+    found = tuple(_found("mask-ignored", g, source, c.target) for g in left_out)
+    others = tuple(m for m in report.mistakes if m.gradient not in left_out)
+    return replace(
+        report,
+        verdicts=_with_verdict(report.verdicts, left_out, "wrong"),
+        mistakes=others + found,
+        conventions=report.conventions | {"activation": words.format(name)},
     )
 
 
@@ -199,7 +255,10 @@ def _counterexample(
 
 def _observe_all(c: Convention, sandbox: Sandbox, wishes: Wishes) -> list[Observation]:
     found: list[Observation] = []
-    for probe in probes(c.abilities, lambda sizes: wishes.fix(sizes, c.abilities)):
+    for each in probes(c.abilities, lambda sizes: wishes.fix(sizes, c.abilities)):
+        probe = each
+        if c.abilities.activation:
+            probe = curves.without_saturation(each, bias=_has_bias(c))
         try:
             observation = observe(c, probe, sandbox)
         except CannotExpressError:
@@ -216,9 +275,11 @@ def expected_of(which: Pass, c: Convention, probe: Probe) -> Array:
     place = c.places.get("db")
     if which == "db" and place is not None and is_untied(place.layout):
         return probe.dz.sum(axis=0)
-    if which == "forward" and not c.bias and not _has_bias(c):
-        return truth(which, probe) - probe.bias
-    return truth(which, probe)
+    if which != "forward":
+        return truth(which, probe)
+    z = truth(which, probe) if _has_bias(c) else truth(which, probe) - probe.bias
+    curve = curves.CURVES.get(c.abilities.activation)
+    return curve.value(z) if curve else z
 
 
 def _has_bias(c: Convention) -> bool:
@@ -332,6 +393,15 @@ def _repeats(which: Pass, observations: list[Observation], source: Source) -> st
             return "accumulates until reset" if RESETS.search(source.text) else "accumulates"
         return "not-deterministic"
     return ""
+
+
+def _fails_again(observations: list[Observation]) -> tuple[str, ...]:
+    """A second run that fails where the first one came through."""
+    for o in observations:
+        for which, again in o.again.items():
+            if isinstance(o.found.get(which), np.ndarray) and isinstance(again, Failure):
+                return (f"called a second time with the same arrays, the code fails: {again}",)
+    return ()
 
 
 def _poison_in(difference: Array) -> bool:
@@ -456,8 +526,8 @@ def describe(c: Convention) -> dict[str, str]:
         words["layer"] = "transposed" if c.abilities.transposed else "depthwise"
     if c.abilities.mode != "constant":
         words["padding"] = f"copies of the input: {c.abilities.mode}"
-    if c.abilities.causal:
-        words["padding"] = "in front alone, dilation·(kernel - 1) wide"
+    if c.abilities.own_padding:
+        words["padding"] = OWN_PADDINGS[c.abilities.own_padding]
     if c.bias:
         words["bias"] = "a number" if c.bias == "0" else "(" + ", ".join(c.bias) + ")"
     if c.abilities.relu:
@@ -494,7 +564,7 @@ def _notes(c: Convention, source: Source) -> list[str]:
         fixed = f"the stride is {a.stride_fixed} in the code: no other was probed"
         plain = "no stride can be set: stride was not probed"
         notes.append(fixed if a.stride_fixed > 1 else plain)
-    if not (a.padding or a.same or a.causal):
+    if not (a.padding or a.same or a.own_padding):
         fixed = f"the padding is {a.padding_fixed} in the code: no other was probed"
         notes.append(fixed if a.padding_fixed else "no padding can be set: padding was not probed")
     notes += [
@@ -535,25 +605,6 @@ def _forward_alone(c: Convention, observations: list[Observation]) -> Verdict:
     if not ran:
         return "crashes" if cases else "not computed"
     return "right" if all(case.is_right for case in ran) else "wrong"
-
-
-def _with_activation(c: Convention) -> PassReport:
-    """A curved activation inside the layer: its output is right, the rest is not judged."""
-    name = c.abilities.activation
-    verdicts: dict[Pass, Verdict] = {"forward": "right"}
-    verdicts |= dict.fromkeys(GRADIENTS, "not computed")
-    note = (
-        f"the layer ends in a {name}, whose derivative is part of its gradients: they are not"
-        f" judged. Check the layer without the {name}"
-    )
-    return PassReport(
-        c.target.name,
-        verdicts,
-        conventions=describe(c) | {"activation": f"a {name} inside the layer"},
-        line=c.target.backward[0].line,
-        notes=(note,),
-        identified=False,
-    )
 
 
 def _lacking(target: Target, failure: Failure) -> PassReport:

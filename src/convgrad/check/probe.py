@@ -7,7 +7,7 @@ entries are small integers without zeros and without symmetry, so that right mea
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Pair: TypeAlias = tuple[int, int]
 Ints: TypeAlias = tuple[int, ...]
+OwnPadding: TypeAlias = Literal["", "causal", "same", "same, more in front"]
 
 SPACE = "DHW"
 """Depth, height and width: a layer slides along the last two or along all three of them."""
@@ -244,7 +245,7 @@ class Abilities:
     transposed: bool = False
     depthwise: bool = False
     mode: str = "constant"
-    causal: bool = False
+    own_padding: OwnPadding = ""
 
     @property
     def flat(self) -> bool:
@@ -256,6 +257,15 @@ class Abilities:
         """How many axes the arrays have here: a layer of one axis is one of height 1."""
         return max(self.axes, 2)
 
+
+OWN_PADDINGS: dict[OwnPadding, str] = {
+    "causal": "in front alone, dilation·(kernel - 1) wide",
+    "same": "so wide that the output has ceil(input/stride) positions",
+    "same, more in front": "so wide that the output has ceil(input/stride) positions, the larger"
+    " half in front",
+}
+"""Padding that a layer works out from its sizes, in words: causal is that in which no output sees
+an input that comes after it."""
 
 MODES = ("constant", "wrap", "edge", "reflect", "symmetric")
 
@@ -337,13 +347,19 @@ def base_sizes(abilities: Abilities) -> Sizes:
             kernel=(1, kernel[0]),
             pads=((0, 0), sizes.pads[1]),
         )
-    sizes = causal(sizes) if abilities.causal else sizes
+    sizes = as_padded(sizes, abilities.own_padding)
     return as_depthwise(sizes) if abilities.depthwise else sizes
 
 
-def causal(sizes: Sizes) -> Sizes:
-    """The layer with padding in front alone: no output sees an input that comes after it."""
-    return replace(sizes, pads=tuple((extent - 1, 0) for extent in sizes.extent))
+def as_padded(sizes: Sizes, own: OwnPadding) -> Sizes:
+    """The layer with the padding that the code works out for itself."""
+    if own == "causal":
+        return replace(sizes, pads=tuple((extent - 1, 0) for extent in sizes.extent))
+    if own == "same":
+        return _same(sizes)
+    if own == "same, more in front":
+        return replace(sizes, pads=tuple((after, before) for before, after in _same(sizes).pads))
+    return sizes
 
 
 def as_depthwise(sizes: Sizes) -> Sizes:
@@ -363,7 +379,7 @@ def probes(
     seen: set[Sizes] = set()
     for feature, sizes in _layers(abilities):
         fixed = fix(as_depthwise(sizes) if abilities.depthwise else sizes)
-        fixed = causal(fixed) if abilities.causal else fixed
+        fixed = as_padded(fixed, abilities.own_padding)
         if fixed.is_legal and fixed not in seen:
             seen.add(fixed)
             yield integers(fixed, feature)
@@ -371,7 +387,7 @@ def probes(
     if abilities.padding:
         base = padded(base, 1)
     base = fix(as_depthwise(base) if abilities.depthwise else base)
-    base = causal(base) if abilities.causal else base
+    base = as_padded(base, abilities.own_padding)
     if base.is_legal:
         yield eighths(base, "large and fractional numbers")
         yield without_error(base, "zero error")

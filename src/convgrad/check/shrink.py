@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convgrad.check.conventions.convention import observe
 from convgrad.check.conventions.roles import CannotExpressError
-from convgrad.check.probe import integers
+from convgrad.check.probe import as_padded, integers
 from convgrad.check.report import Counterexample
 from convgrad.check.sandbox import Failure
 
@@ -45,7 +45,8 @@ def smallest_counterexample(
     smaller = True
     while smaller:
         smaller = False
-        for sizes in _smaller(best.probe.sizes, c):
+        for each in _smaller(best.probe.sizes, c):
+            sizes = as_padded(each, c.abilities.own_padding)
             if attempts == 0 or sandbox.time_left < least:
                 break
             if sizes in tried or not sizes.is_legal:
@@ -94,7 +95,7 @@ def _smaller(s: Sizes, c: Convention) -> Iterator[Sizes]:
         lost = {old - new for old, new in zip(s.size, size, strict=True)}
         if a.flat or not a.square_input or len(lost) == 1:
             yield replace(s, size=size)
-    if any(map(any, s.pads)) and not (a.padding_fixed or a.same or a.causal):
+    if any(map(any, s.pads)) and not (a.padding_fixed or a.same or a.own_padding):
         yield replace(s, pads=((0, 0),) * s.rank)
 
 

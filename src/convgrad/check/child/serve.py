@@ -15,8 +15,10 @@ It stops at the first step that fails and answers with the results so far and th
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import re
 import socket
 import sys
 import traceback
@@ -61,6 +63,9 @@ class Recorder:
         return self.learning_rate * arrays[0] if len(arrays) == 1 else None
 
 
+_CONTEXT = re.compile(r"\w*(ctx|context)", re.IGNORECASE)
+
+
 class Context:
     """What a forward pass keeps for the backward pass, in the style of autograd functions."""
 
@@ -70,10 +75,13 @@ class Context:
         """Keep values."""
         self.saved_tensors = values
 
-    @property
-    def saved_variables(self) -> tuple[Any, ...]:
-        """An older name of the saved values."""
-        return self.saved_tensors
+    def __getattr__(self, name: str) -> Any:
+        """Other names of the same: `save(...)` and `saved`, `saved_variables`."""
+        if name.startswith("saved"):
+            return self.saved_tensors
+        if name.startswith("save"):
+            return self.save_for_backward
+        raise AttributeError(f"a context has no {name!r}")
 
 
 class Server:
@@ -108,7 +116,9 @@ class Server:
         """Call a function, a class or a method."""
         _poison(step.get("fill", 0.0))
         base, *path = step["function"]
-        function = _follow(self._kept[base] if base in self._kept else self._names[base], path)
+        # what was kept has names of ours, such as "forward", which the file may use as well
+        owner = self._kept[base] if base == "object" and path else self._names[base]
+        function = _follow(owner, path)
         values = [self._open(v) for v in step["values"]]
         options = {k: self._open(v) for k, v in step["options"].items()}
         result = function(*values, **options)
@@ -150,12 +160,20 @@ class Server:
         del step
         self._kept.clear()
 
+    def _context(self) -> Any:
+        """What the file has for a context, or ours."""
+        for name, value in self._names.items():
+            if isinstance(value, type) and _CONTEXT.fullmatch(name):
+                with contextlib.suppress(Exception):
+                    return value()
+        return Context()
+
     def _open(self, value: Any) -> Any:
         if isinstance(value, wire.Reference):
             if value.name.startswith("recorder:"):
                 return self._kept.setdefault(value.name, Recorder(float(value.name[9:])))
             if value.name == "context:":
-                return self._kept.setdefault(value.name, Context())
+                return self._kept.setdefault(value.name, self._context())
             name, *path = value.name.split("/")
             return _follow(self._kept[name], [("item", int(p)) for p in path])
         if wire.is_list(value):

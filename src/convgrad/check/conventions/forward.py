@@ -39,6 +39,7 @@ from convgrad.check.conventions.layouts import (
     bias_layouts,
     is_untied,
     layouts_to_try,
+    likely_first,
     output_layouts,
 )
 from convgrad.check.conventions.parameters import hard_coded_kernels, parameter_paths, with_paths
@@ -46,13 +47,14 @@ from convgrad.check.conventions.roles import (
     ROLE,
     CannotExpressError,
 )
+from convgrad.check.curves import CURVES
 from convgrad.check.layout import fits
 from convgrad.check.nest import truth
-from convgrad.check.probe import Abilities, Probe, base_sizes, integers
+from convgrad.check.probe import OWN_PADDINGS, Abilities, Probe, base_sizes, integers
 from convgrad.check.sandbox import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from convgrad.check.conventions.convention import Argument, Arguments
     from convgrad.check.conventions.wishes import Wishes
@@ -91,7 +93,7 @@ def function_attempts(
             roles = roles_in(arguments)
             if "input" not in roles or "weights" not in roles:
                 continue
-            best_bias = biases if "bias" in roles else ("",)
+            best_bias = likely_first(biases, weight) if "bias" in roles else ("",)
             first_failure: Failure | None = None
             repeated = 0
             for bias in best_bias:
@@ -122,7 +124,12 @@ def class_attempts(
         given = weights if roles.get("weights") == "array" else weights[:1]
         given_bias = biases if roles.get("bias") == "array" else biases[:1]
         failed: dict[tuple[str, str], list[Failure | None]] = {}
-        for data, weight, bias in itertools.product(datas, given, given_bias):
+        ways = (
+            (data, weight, bias)
+            for data, weight in itertools.product(datas, given)
+            for bias in (likely_first(given_bias, weight) if len(given) > 1 else given_bias)
+        )
+        for data, weight, bias in ways:
             together = belong_together(data, weight, depthwise=trial.depthwise)
             if roles.get("weights") == "array" and not together:
                 continue
@@ -273,17 +280,11 @@ def _fixed_variants(abilities: Abilities) -> Iterator[Abilities]:
             yield replace(odd, padding_fixed=1)
             if not abilities.stride:
                 yield replace(odd, padding_fixed=1, stride_fixed=2)
-        if abilities.flat and not abilities.transposed:
-            yield replace(abilities, causal=True)
+        if not abilities.transposed:
+            known = [own for own in OWN_PADDINGS if own != "causal" or abilities.flat]
+            yield from (replace(abilities, own_padding=own) for own in known)
     if not abilities.stride:
         yield from (replace(abilities, stride_fixed=n) for n in (2, 3))
-
-
-CURVES: dict[str, Callable[[Array], Array]] = {
-    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
-    "tanh": np.tanh,
-}
-"""Activations that a layer may end in; a ReLU is probed where it is open."""
 
 
 def score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
@@ -318,8 +319,8 @@ def score_forward(c: Convention, probe: Probe, value: Any) -> Attempt:
             if _close(z, np.maximum(expected, 0)) and expected.min() < 0:
                 return Attempt(replace(found, abilities=replace(found.abilities, relu=True)), EXACT)
             for name, curve in CURVES.items():
-                if _close(z, curve(expected)) or (
-                    not c.bias and _close(z, curve(expected - probe.bias))
+                if _close(z, curve.value(expected)) or (
+                    not c.bias and _close(z, curve.value(expected - probe.bias))
                 ):
                     return Attempt(
                         replace(found, abilities=replace(found.abilities, activation=name)), EXACT

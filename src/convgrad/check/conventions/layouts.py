@@ -68,6 +68,15 @@ def layouts_to_try(wishes: Wishes, kind: Abilities) -> tuple[tuple[str, ...], ..
     )
 
 
+def likely_first(biases: tuple[str, ...], weights: str) -> tuple[str, ...]:
+    """The layouts of the bias with a plain number first where a kernel alone is given.
+
+    An array of one entry would make an array of every number in nested lists.
+    """
+    alone = "K" not in weights and "C" not in weights and "0" in biases
+    return ("0", *(b for b in biases if b != "0")) if alone else biases
+
+
 def belong_together(data: str, weights: str, *, depthwise: bool = False) -> bool:
     """Layouts that can occur together: channels in both or in neither."""
     if depthwise:

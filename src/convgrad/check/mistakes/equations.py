@@ -323,9 +323,13 @@ def first_group(index: str) -> Change:
 
     def change(term: Term) -> Term:
         name = _with_index(term, index).tensor.name
-        return _read(term, name, lambda a: a.with_indices({"g": Affine.number(0)}))
+        return _read(term, name, _in_group_0)
 
     return terms(change)
+
+
+def _in_group_0(subscript: Affine) -> Affine:
+    return subscript.with_indices({"g": Affine.number(0)})
 
 
 def into_first(name: str) -> Change:
@@ -485,7 +489,10 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
         ("forward", "input"): first_group("c"),
         ("dx", "error"): first_group("k"),
         ("dw", "error"): first_group("k"),
+        ("dx", "weights"): terms(lambda term: _read(term, "w", _in_group_0)),
+        ("forward", "weights"): terms(lambda term: _read(term, "w", _in_group_0)),
         ("dx", "result"): into_first("g"),
+        ("dw", "result"): into_first("g"),
     },
     "dilation-off-by-one": {
         ("", ""): sizes(d=_D - 1),
@@ -514,7 +521,7 @@ NO_EQUATION: Mapping[str, str] = {
     "crop-empty": "a slice that ends at -0 is empty: a rule of the language, no subscript",
     "uncovered-rows": "the array has another shape, so entries are absent and not wrong",
     "margin-left-on": "the array has another shape: a margin stands around the right entries",
-    "mask-ignored": "the mask is a factor of the error before it comes to the convolution",
+    "mask-ignored": "the derivative of the activation is a factor of the error, no part of the sum",
     "clipped": "a limit is no sum of products",
     "rectified": "a sign that is lost is no sum of products",
     "padding-mode-ignored": "entries stand in several places at once: no subscript says so",

@@ -607,13 +607,20 @@ def group_offset_missing_in_error(nest: Nest) -> Nest:
     return replace(nest, dz=nest.dz[:, np.arange(nest.sizes.filters) % per_group])
 
 
+def group_offset_missing_in_weights(nest: Nest) -> Nest:
+    """Every group has the filters of the first."""
+    per_group = nest.sizes.filters // nest.sizes.groups
+    return replace(nest, w=nest.w[:, np.arange(nest.sizes.filters) % per_group])
+
+
 def group_offset_missing_in_result(nest: Nest, a: Array) -> Array:
-    """Every group writes to the channels of the first."""
-    groups = nest.sizes.groups
-    per_group = a.shape[1] // groups
-    out = np.zeros_like(a)
-    out[:, :per_group] = a.reshape(a.shape[0], groups, per_group, *a.shape[2:]).sum(axis=1)
-    return out
+    """Every group writes to the channels, or to the filters, of the first."""
+    axis = 0 if nest.which == "dw" else 1
+    moved = np.moveaxis(a, axis, 0)
+    out = np.zeros_like(moved)
+    per_group = len(moved) // nest.sizes.groups
+    out[:per_group] = moved.reshape(nest.sizes.groups, per_group, *moved.shape[1:]).sum(axis=0)
+    return np.moveaxis(out, 0, axis)
 
 
 def updated_weights(sign: int, *, mean: bool) -> Rewrite:

@@ -639,12 +639,13 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "groups-ignored",
         PRODUCTS,
-        "The offset of the group is missing: every group uses the channels of the first.",
-        "Move by g·C/groups channels.",
+        "The offset of the group is missing: every group has the channels or filters of the first.",
+        "Move by g·C/groups channels, and by g·K/groups filters.",
         "c inside group g",
         (
             *r.always(r.group_offset_missing_in_input, "input"),
             *r.always(r.group_offset_missing_in_error, "error"),
+            *r.always(r.group_offset_missing_in_weights, "weights"),
             *r.landing(r.group_offset_missing_in_result, "result"),
         ),
         source=r"\[.*:",
@@ -752,8 +753,9 @@ BEHAVIOURS: dict[str, Mistake] = {
         Mistake(
             "mask-ignored",
             BACK,
-            "The error from which this is computed lacks the mask of the ReLU inside the layer.",
-            "Multiply the error by (z > 0) once, before all gradients are computed from it.",
+            "The error from which this is computed lacks the derivative of the activation inside"
+            " the layer, of a ReLU the mask z > 0.",
+            "Multiply the error by it once, before all gradients are computed from it.",
             "dz",
             source=r"",
         ),
