@@ -50,13 +50,13 @@ from convgrad.check.conventions.roles import (
 from convgrad.check.curves import CURVES
 from convgrad.check.layout import fits
 from convgrad.check.nest import truth
-from convgrad.check.probe import OWN_PADDINGS, Abilities, Probe, base_sizes, integers
+from convgrad.check.probe import OWN_PADDINGS, Abilities, Probe, Sizes, base_sizes, integers
 from convgrad.check.sandbox import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from convgrad.check.conventions.convention import Argument, Arguments
+    from convgrad.check.conventions.convention import Argument, Arguments, Run
     from convgrad.check.conventions.wishes import Wishes
     from convgrad.check.nest import Array
     from convgrad.check.sandbox import Sandbox
@@ -147,15 +147,20 @@ def class_attempts(
                 if outcome and outcome[-1].score > 0:
                     break
             before.append(outcome[-1].failure if outcome else None)
+            if len(given) == 1 and _ends_alike([ends[0] for ends in failed.values()], EVERY_RANK):
+                break  # nor has the layout of the input
             if outcome and outcome[-1].score < 0 and not _depends_on_layout(roles):
                 break  # the constructor itself fails, whatever the layout
 
 
-def _ends_alike(failures: list[Failure | None]) -> bool:
-    """Whether three calls ended in the same error; an assertion may yet hold for a fourth."""
-    first = failures[0] if len(failures) > 2 else None
+EVERY_RANK = 6  # so many of the first layouts of the input have samples and channels, or not
+
+
+def _ends_alike(failures: list[Failure | None], many: int = 3) -> bool:
+    """Whether so many calls ended in the same error; an assertion may yet hold for another."""
+    first = failures[0] if len(failures) >= many else None
     known = first is not None and first.kind != "AssertionError"
-    return known and all(failure == first for failure in failures[:3])
+    return known and all(failure == first for failure in failures[:many])
 
 
 def _prepared(c: Convention) -> Iterator[Convention]:
@@ -240,6 +245,7 @@ def _try_forward(c: Convention, sandbox: Sandbox, kind: Trial) -> Attempt:
     if kind.square_kernel:
         c = replace(c, abilities=replace(c.abilities, square_kernel=True))
     best = Attempt(c, 0)
+    runs: dict[Sizes, Run] = {}
     for abilities in _fixed_variants(c.abilities):
         trial = replace(c, abilities=abilities)
         square = abilities.square_input or kind.square
@@ -247,10 +253,13 @@ def _try_forward(c: Convention, sandbox: Sandbox, kind: Trial) -> Attempt:
         if not sizes.is_legal:
             continue
         probe = integers(sizes)
+        shown = sizes if is_untied(c.bias) else _as_called(sizes, c.abilities)
         try:
-            run = execute(replace(trial, backward=()), probe, sandbox, backward=False)
+            if shown not in runs:
+                runs[shown] = execute(replace(trial, backward=()), probe, sandbox, backward=False)
         except CannotExpressError as error:
             return Attempt(trial, -0.5, Failure("CannotExpress", str(error)))
+        run = runs[shown]
         if run.failure is not None:
             if best.score <= 0:
                 best = Attempt(trial, _depth(run.failure), run.failure)
@@ -263,6 +272,12 @@ def _try_forward(c: Convention, sandbox: Sandbox, kind: Trial) -> Attempt:
         if best.score >= EXACT or best.score <= 0:
             break
     return best
+
+
+def _as_called(sizes: Sizes, abilities: Abilities) -> Sizes:
+    """The layer without what stands in the code: two that are equal are called alike."""
+    plain = replace(sizes, pads=((0, 0),) * sizes.rank)
+    return plain if abilities.stride else replace(plain, stride=(1,) * sizes.rank)
 
 
 def _depth(failure: Failure) -> float:
