@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 UNIT = 16
 """Bytes that vectors of every processor are made of; within them shuffles are cheapest."""
+AHEAD = 4
+"""Vectors of a row that lie between what is read and what is asked for: more rows are read side by
+side than a processor sees by itself."""
 
 
 def columns(lanes: int) -> int:
@@ -131,6 +134,8 @@ def emit_turn(
         left = count - j
         begin = code.pointer("from").at(v * row + j)
         live = (code.integer("rows") - v).maximum(0).minimum(lanes)
+        with code.loop(0, live) as r:
+            begin.prefetch(r * row + AHEAD * lanes, near=True)
         whole = (left >= lanes) & live.equals(most)
         with code.unless(whole):
             mask = code.lanes_between(0, left, lanes)

@@ -89,13 +89,14 @@ WEIGHTED = Fields(
 )
 
 
-def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
+def emit_weigh(module: Module, number: Number, tile: Tile, name: str, vectors: int) -> Code:
     """weigh(window, factor, offsets, first, place, length, from, until, step, valid, to).
 
-    to[r][v] += sum over positions p of window[place of p + offsets[r]] * factor[p][v].
+    to[r][v] += sum over positions p of window[place of p + offsets[r]] * factor[p][v], for the
+    first vectors v of the tile.
     """
     code = module.function(
-        "weigh",
+        name,
         (number.name, "window"),
         (number.name, "factor"),
         (TABLE, "offsets"),
@@ -109,13 +110,13 @@ def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
         (number.name, "to"),
     )
     lanes, to = tile.lanes, code.pointer("to")
-    rows, vectors = range(tile.rows), range(tile.vectors)
+    rows, across_rows = range(tile.rows), range(vectors)
     sums = {
         (row, v): code.variable(
             number.vector(lanes), to.vector(lanes, row * tile.width + v * lanes)
         )
         for row in rows
-        for v in vectors
+        for v in across_rows
     }
     if tile.turned:
         at = [code.pointer("window").at(code.pointer("offsets").load())]
@@ -130,9 +131,9 @@ def emit_weigh(module: Module, number: Number, tile: Tile) -> Code:
         with code.loop(0, length) as j:
             panel, here = begin.at(j * tile.width), place + j * step
             numbers = at[0].at(here).settled() if tile.turned else at[0]
-            across = [panel.vector(lanes, v * lanes) for v in vectors]
+            across = [panel.vector(lanes, v * lanes) for v in across_rows]
             for row in rows:
-                totals = [sums[row, v] for v in vectors]
+                totals = [sums[row, v] for v in across_rows]
                 if tile.turned:
                     code.add_products(numbers.at(row), across, totals, nth=row)
                     continue
@@ -152,7 +153,8 @@ def weighted_text(tile: Tile) -> str:
     else:
         bring = emit_stage(module, number, tile.lanes, WEIGHTED)
     turn = emit_turn(module, number, tile, checked=True)
-    weigh = emit_weigh(module, number, tile)
+    weigh = emit_weigh(module, number, tile, "weigh", tile.vectors)
+    few = weigh if tile.vectors == 1 else emit_weigh(module, number, tile, "weigh_one", 1)
     code = emit_task(module, "weighted", number)
     record = Record(WEIGHTED, code.pointer("record"))
     arguments, scratch = code.pointer("arguments"), code.pointer("scratch")
@@ -199,7 +201,7 @@ def weighted_text(tile: Tile) -> str:
             length = (piece.length - begin).minimum(record["strip_length"])
             strip = replace(piece, length=length, valid=piece.images * length * record["rest"])
             arrays = factor.at(begin * record["factor_piece"]), turned, flag, source, tiles
-            _emit_strip(code, record, tile, (turn, weigh), arrays, sizes, begin, strip)
+            _emit_strip(code, record, tile, (turn, weigh, few), arrays, sizes, begin, strip)
     output = result.at(
         group * record["out_group"]
         + first_row * record["out_row"]
@@ -214,23 +216,23 @@ def _emit_strip(
     code: Code,
     record: Record,
     tile: Tile,
-    functions: tuple[Code, Code],
+    functions: tuple[Code, Code, Code],
     arrays: tuple[Pointer, Pointer, Pointer, Pointer, Pointer],
     sizes: tuple[Value, Value],
     begin: Value,
     strip: PieceAt,
 ) -> None:
     """Every panel of rows, and every panel of channels and taps, over the positions of a strip."""
-    (turn, weigh), (factor, turned, flag, source, tiles) = functions, arrays
+    (turn, weigh, few), (factor, turned, flag, source, tiles) = functions, arrays
     row_panels, rows = sizes
     cell_panels, size = record["cell_panels"], tile.rows * tile.width
     lists = record.table("list_first").at(begin // record["strip_length"] * record["taps"])
     with code.loop(0, row_panels) as panel:
         _emit_turn_panel(code, record, tile, turn, (factor, turned, flag), (panel, rows), strip)
+        is_few = rows - panel * tile.width <= tile.lanes
         with code.loop(0, cell_panels) as cell:
             runs = lists.at(record.table("panel_list").load(cell))
-            code.run(
-                weigh,
+            operands = (
                 source,
                 turned,
                 record.table("offsets").at(cell * tile.rows),
@@ -243,6 +245,10 @@ def _emit_strip(
                 strip.valid,
                 tiles.at((panel * cell_panels + cell) * size),
             )
+            with code.when(is_few):
+                code.run(few, *operands)
+            with code.unless(is_few):
+                code.run(weigh, *operands)
 
 
 def _emit_turn_panel(
@@ -473,9 +479,12 @@ def _cycles(
     if present:
         total *= present_share(stage)
         cells = -(-stage.channels // tile.rows) * tile.rows * taps
-    cycles = tasks * row_panels * tile.vectors * total * _each(tile, cells)
+    # Of the last panel the vectors that have a row.
+    rows = c.rows[0].extent
+    share = -(-rows // tile.lanes) / (-(-rows // tile.width) * tile.vectors)
+    vectors = tasks * row_panels * tile.vectors * share
     strips = pieces.number * -(-pieces.piece_length // strip)
-    cycles += tasks * row_panels * tile.vectors * strips * cells * 2.0
+    cycles = vectors * (total * _each(tile, cells) + strips * cells * 2.0)
     cycles += 2.0 * c.rows[0].extent * channels * taps * groups
     return cycles + stage.cycles * tasks * pieces.number
 
@@ -503,7 +512,7 @@ def weighted_cycles(contraction: Contraction, tile: Tile, target: Target) -> flo
     images, groups, channels = c.window.shape[:3]
     rows, cells = c.rows[0].extent, channels * prod(axis.taps for axis in axes)
     total = images * prod(axis.positions * axis.share for axis in axes)
-    vectors = -(-rows // tile.width) * tile.vectors
+    vectors = -(-rows // tile.lanes)
     return groups * (vectors * (total * _each(tile, cells) + 2.0 * cells) + 2.0 * rows * cells)
 
 
