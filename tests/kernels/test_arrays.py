@@ -167,7 +167,12 @@ DEPTHWISE = layer((14, 13), 4, 4, 3, stride=2, padding=1, groups=4)
 @pytest.mark.parametrize("algorithm", [*ALGORITHMS, *JOINT])
 def test_a_number_that_is_not_finite_spreads_as_in_the_equation(value, algorithm):
     """Either the kernel is right, or it says that it does not know."""
-    for made in (layer((9, 9), 5, 7, 3, padding=1), layer((9, 9), 5, 7, 3, stride=2), DEPTHWISE):
+    for made in (
+        layer((9, 9), 5, 7, 3, padding=1),
+        layer((9, 9), 5, 7, 3, stride=2),
+        layer((9, 9), 5, 7, 1),
+        DEPTHWISE,
+    ):
         for place in range(3):
             given = arrays(made, 2)
             given[place].reshape(-1)[given[place].size // 2] = value

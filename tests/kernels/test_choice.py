@@ -182,3 +182,24 @@ def test_a_field_of_a_record_is_loaded_once_and_before_all_loops():
     assert head.count("load i64") == 2
     assert body.count("load i64") == 2  # from the table
     assert "%record" not in body
+
+
+@pytest.mark.parametrize(("channels", "filters"), [(16, 96), (24, 144), (96, 16), (144, 24)])
+def test_of_the_two_matrices_of_a_1x1_weight_gradient_the_smaller_is_transposed(channels, filters):
+    made = layer((56, 56), channels, filters, 1)
+    (plan,) = plan_pass(made, "weight_gradient", batch=8, target=TARGETS["avx512"]).plans
+    assert plan.kernel.algorithm == ("exchanged" if channels < filters else "weighted")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        layer((14, 14), 8, 40, 1, stride=2),
+        layer((14, 14), 8, 40, 1, padding=1),
+        layer((14, 14), 8, 40, 3, padding=1),
+    ],
+    ids=["stride", "padding", "taps"],
+)
+def test_window_and_factor_are_exchanged_for_one_tap_at_every_position_only(made):
+    options = {"algorithm": "exchanged", "target": TARGETS["avx512"]}
+    assert plan_pass(made, "weight_gradient", batch=2, **options) is None

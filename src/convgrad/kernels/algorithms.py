@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from convgrad.kernels.correlated import CORRELATED_ALGORITHM
 from convgrad.kernels.dotted import DOTTED_ALGORITHM
+from convgrad.kernels.exchanged import EXCHANGED_ALGORITHM
 from convgrad.kernels.lined import LINED_ALGORITHM
 from convgrad.kernels.matched import MATCHED_ALGORITHM
 from convgrad.kernels.matrix import MATRIX_ALGORITHM
@@ -37,6 +38,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         SLIDING_ALGORITHM,
         LINED_ALGORITHM,
         WEIGHTED_ALGORITHM,
+        EXCHANGED_ALGORITHM,
         CORRELATED_ALGORITHM,
         TRACED_ALGORITHM,
         MATCHED_ALGORITHM,

@@ -144,6 +144,7 @@ class Bound:
                 function, _, tasks = steps.pop()
                 words = [len(plans), function, *(record.ctypes.data for record, _ in filled)]
                 steps.append((several(target.pause), np.array(words, np.int64), tasks))
+        self._exchanged = any(plan.exchanged for plan in program.plans)
         serial = program.cycles < SERIAL_CYCLES
         needs = Workspace(program.shared, program.scratch, program.bound)
         self._launch = Launch(steps, kept, target.pause, needs, serial=serial) if steps else None
@@ -162,6 +163,8 @@ class Bound:
         """
         if self.program.clear:
             output[...] = 0
+        if self._exchanged:
+            window, factor = factor, window
         return self._launch is None or self._launch.run(
             address(output),
             address(window),

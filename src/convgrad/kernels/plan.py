@@ -80,6 +80,7 @@ class Plan:
         others: sums that are computed along with it: the other phases of a gradient.
         packing: what all steps but the last depend on, apart from the arrays; empty where plans
             cannot share what these steps write.
+        exchanged: the sum's window is what the layer's equation has as its factor.
     """
 
     sum: Contraction
@@ -93,6 +94,7 @@ class Plan:
     cycles: float
     others: tuple[Contraction, ...] = ()
     packing: tuple[int, ...] = ()
+    exchanged: bool = False
 
     def workspace(self, threads: int) -> int:
         """Bytes of workspace with so many threads."""

@@ -288,13 +288,25 @@ def _emit_results(
     """The tiles, transposed to where the output wants them."""
     (tiles, output), (row_panels, rows, cells) = arrays, counts
     is_dense = record["out_dense"] > 0
+    in_lanes = record["out_row"].equals(1)
     with code.loop(0, row_panels) as panel:
         live = (rows - panel * tile.width).minimum(tile.width)
         begin = tiles.at(panel * record["cell_panels"] * (tile.rows * tile.width))
         to = output.at(panel * tile.width * record["out_row"])
-        with code.when(is_dense):
+        with code.when(in_lanes), code.loop(0, cells) as cell:
+            slot, place = (record.table(name).load(cell) for name in ("slots", "out_offsets"))
+            with code.loop(0, live, tile.lanes) as v:
+                mask = code.lanes_between(0, live - v, tile.lanes)
+                value = begin.vector(tile.lanes, slot * tile.width + v)
+                to.store_masked(value, tile.lanes, mask, place + v)
+        with code.unless(in_lanes), code.when(is_dense):
             _emit_squares(code, record, tile, (begin, to), (live, cells))
-        with code.unless(is_dense), code.loop(0, live) as lane, code.loop(0, cells) as cell:
+        with (
+            code.unless(in_lanes),
+            code.unless(is_dense),
+            code.loop(0, live) as lane,
+            code.loop(0, cells) as cell,
+        ):
             value = begin.load(record.table("slots").load(cell) * tile.width + lane)
             to.at(lane * record["out_row"]).store(value, record.table("out_offsets").load(cell))
 
@@ -435,7 +447,7 @@ def _cheapest(
                 )
                 strip = _strip(tile, target, pieces)
                 cycles = _cycles(
-                    c, tile, (stage, pieces, row_panels, strip), tasks, present=present
+                    c, tile, target, (stage, pieces, row_panels, strip), tasks, present=present
                 )
                 if best is not None and cycles >= best.cycles:
                     continue
@@ -464,12 +476,19 @@ def _strip(tile: Tile, target: Target, pieces: Pieces) -> int:
 
 
 def _cycles(
-    c: Contraction, tile: Tile, shape: tuple[Stage, Pieces, int, int], tasks: int, *, present: bool
+    c: Contraction,
+    tile: Tile,
+    target: Target,
+    shape: tuple[Stage, Pieces, int, int],
+    tasks: int,
+    *,
+    present: bool,
 ) -> float:
     """Predicted cycles of one core.
 
-    Measured: a vector of the factor is transposed in 5 cycles, and a tile costs 0.65 to 0.8
-    cycles for a multiply-add; loading and storing it for each piece 2 for a vector.
+    Measured: a vector of the factor is transposed in 5 cycles, and in 20 to 35 where it comes from
+    beyond the second-level cache, of which 12 fit the rest of these numbers; a tile costs 0.65 to
+    0.8 cycles for a multiply-add; loading and storing it for each piece 2 for a vector.
     """
     stage, pieces, row_panels, strip = shape
     images, groups, channels = c.window.shape[:3]
@@ -484,17 +503,23 @@ def _cycles(
     share = -(-rows // tile.lanes) / (-(-rows // tile.width) * tile.vectors)
     vectors = tasks * row_panels * tile.vectors * share
     strips = pieces.number * -(-pieces.piece_length // strip)
-    cycles = vectors * (total * _each(tile, cells) + strips * cells * 2.0)
+    each = _each(tile, cells, _turning(c, tile, target))
+    cycles = vectors * (total * each + strips * cells * 2.0)
     cycles += 2.0 * c.rows[0].extent * channels * taps * groups
     return cycles + stage.cycles * tasks * pieces.number
 
 
-def _each(tile: Tile, cells: int) -> float:
+def _turning(c: Contraction, tile: Tile, target: Target) -> float:
+    """Cycles in which a vector of the factor is transposed."""
+    return 12.0 if prod(c.factor.shape) * tile.element.bytes > target.l2 else 5.0
+
+
+def _each(tile: Tile, cells: int, turning: float) -> float:
     """Cycles of a position and a vector of the factor for so many cells."""
     # Where rows lie apart, each has an address of its own, more than there are registers.
     loads = tile.loads if tile.turned else tile.vectors + 1.5 * tile.rows
     adds = 1.0 + 0.4 * loads / (tile.rows * tile.vectors)
-    return cells * 0.65 * max(adds - 0.15, 1.0) + 5.0
+    return cells * 0.65 * max(adds - 0.15, 1.0) + turning
 
 
 def _is_weighted(c: Contraction) -> bool:
@@ -504,7 +529,6 @@ def _is_weighted(c: Contraction) -> bool:
 
 def weighted_cycles(contraction: Contraction, tile: Tile, target: Target) -> float:
     """What no plan with this tile takes less of: no cell is in vain, nothing is staged."""
-    del target
     c = contraction
     if not _is_weighted(c):
         return 0.0
@@ -513,7 +537,8 @@ def weighted_cycles(contraction: Contraction, tile: Tile, target: Target) -> flo
     rows, cells = c.rows[0].extent, channels * prod(axis.taps for axis in axes)
     total = images * prod(axis.positions * axis.share for axis in axes)
     vectors = -(-rows // tile.lanes)
-    return groups * (vectors * (total * _each(tile, cells) + 2.0 * cells) + 2.0 * rows * cells)
+    each = _each(tile, cells, _turning(c, tile, target))
+    return groups * (vectors * (total * each + 2.0 * cells) + 2.0 * rows * cells)
 
 
 def weighted_cost(contraction: Contraction, tile: Tile, target: Target) -> float:
