@@ -344,3 +344,16 @@ def test_code_that_needs_what_is_not_installed_is_not_judged(tmp_path):
     assert report.mistakes == ()
     assert report.notes[0].startswith("absent_framework is not installed here")
     assert "absent_framework.functional.conv2d" in report.failure
+
+
+def test_a_convolution_and_its_activation_in_one_function_are_judged_together(tmp_path):
+    text = (STYLES / "conv_relu_in_one.py").read_text()
+    mask = "relu_backward(dout, relu_cache)"
+    assert mask in text
+    for new, wrong in ((mask, set()), ("dout", {"dx", "dw", "db"})):
+        (tmp_path / "layers.py").write_text(text.replace(mask, new))
+        alone, both = check_file(tmp_path / "layers.py").passes
+        assert alone.is_right
+        assert both.name == "conv_relu_backward"
+        assert {m.gradient for m in both.mistakes if m.name == "mask-ignored"} == wrong
+        assert both.is_right == (not wrong)

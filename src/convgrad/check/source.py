@@ -34,6 +34,7 @@ OTHER_LAYER = re.compile(
     r"entropy|flatten|fully|(^|_)fc|lstm|rnn|attention|embed|activation|(?<!up)sample_",
     re.IGNORECASE,
 )
+ACTIVATION = re.compile(r"_?(leaky_?)?(relu|sigmoid|tanh)", re.IGNORECASE)
 FORWARD_NAMES = (
     "forward", "__call__", "call", "forward_pass", "feedforward", "feed_forward", "fprop", "fwd",
     "forward_prop", "forward_propagation", "forwardpropagation", "forward_propagate", "propagate",
@@ -535,11 +536,17 @@ def _says_backward(name: str) -> bool:
     return any(BACKWARD.search(spelling) for spelling in _spellings(name))
 
 
+def _is_other_layer(name: str) -> bool:
+    """Whether a function is of another layer; conv_relu is a convolution and its activation."""
+    bare = ACTIVATION.sub("", name) if CONVOLUTION.search(name) else name
+    return bool(OTHER_LAYER.search(bare))
+
+
 def _function_targets(functions: dict[str, ast.FunctionDef], source: Source) -> list[Target]:
     backwards = [
         n
         for n in functions
-        if _says_backward(n) and not NOT_BACKWARD.search(n) and not OTHER_LAYER.search(n)
+        if _says_backward(n) and not NOT_BACKWARD.search(n) and not _is_other_layer(n)
     ]
     backwards = [n for n in backwards if "double" not in n.lower() and functions[n].args.args]
     named = [n for n in backwards if CONVOLUTION.search(n)]
@@ -603,16 +610,16 @@ def _forward_of(name: str, functions: dict[str, ast.FunctionDef]) -> Function | 
             if old in stem.lower():
                 candidate = lower.get(stem.lower().replace(old, new, 1))
                 if candidate and candidate != name:
-                    return read_function(functions[candidate])
+                    return _read_with_calls(candidate, functions)
     forwards = [
         n
         for n in functions
         if any(map(_SAYS_FORWARD.search, _spellings(n)))
-        and not OTHER_LAYER.search(n)
+        and not _is_other_layer(n)
         and not _says_backward(n)
     ]
     forwards = [n for n in forwards if any(map(CONVOLUTION.search, _spellings(n)))] or forwards
-    return read_function(functions[forwards[0]]) if len(forwards) == 1 else None
+    return _read_with_calls(forwards[0], functions) if len(forwards) == 1 else None
 
 
 def read_function(node: ast.FunctionDef, *, method: bool = False) -> Function:
@@ -629,6 +636,22 @@ def read_function(node: ast.FunctionDef, *, method: bool = False) -> Function:
     return Function(
         node.name, parameters, node.lineno, _keys(node), _unpacked(node), _returns(node)
     )
+
+
+def _read_with_calls(name: str, functions: dict[str, ast.FunctionDef]) -> Function:
+    """A function, with the keys of options that it only hands on to another of the file."""
+    found = read_function(functions[name])
+    keys = dict(found.keys)
+    for call in ast.walk(functions[name]):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            continue
+        inner = functions.get(call.func.id)
+        given = zip(call.args, inner.args.args if inner else (), strict=False)
+        for argument, parameter in given:
+            handed_on = _keys(inner).get(parameter.arg) if inner else None
+            if isinstance(argument, ast.Name) and handed_on:
+                keys.setdefault(argument.id, handed_on)
+    return replace(found, keys=keys)
 
 
 def _keys(node: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
