@@ -357,3 +357,17 @@ def test_a_convolution_and_its_activation_in_one_function_are_judged_together(tm
         assert both.name == "conv_relu_backward"
         assert {m.gradient for m in both.mistakes if m.name == "mask-ignored"} == wrong
         assert both.is_right == (not wrong)
+
+
+@pytest.mark.parametrize(
+    ("changes", "role"),
+    [("dy *= 2", "error"), ("x[0] = 7", "input"), ("np.multiply(x, 2, out=x)", "input")],
+)
+def test_the_line_that_writes_into_an_argument_is_shown(tmp_path, changes, role):
+    last = "    return dx, dw"
+    text = SIMPLEST.replace(last, f"    {changes}\n    dw[...] += 0\n{last}")
+    (tmp_path / "conv.py").write_text(text)
+    (report,) = check_file(tmp_path / "conv.py").passes
+    (mistake,) = report.mistakes
+    line = text.split("\n").index(f"    {changes}") + 1
+    assert (mistake.name, mistake.detail, mistake.line) == ("input-overwritten", role, line)

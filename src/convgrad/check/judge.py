@@ -21,7 +21,7 @@ from convgrad.check.mistakes.explain import explain
 from convgrad.check.mistakes.mistake import Case, Evidence, agree
 from convgrad.check.mistakes.table import BEHAVIOURS, BY_NAME
 from convgrad.check.nest import GRADIENTS, PASSES, magnitude, truth
-from convgrad.check.place import find_line
+from convgrad.check.place import find_line, line_that_changes
 from convgrad.check.probe import OWN_PADDINGS, probes
 from convgrad.check.report import BAD, FoundMistake, PassReport, worst
 from convgrad.check.sandbox import Failure
@@ -487,7 +487,15 @@ def _behaviours_of_arguments(
     if not changed:
         return []
     found = _found("input-overwritten", "backward", source, target)
-    return [replace(found, detail=", ".join(sorted(changed)))]
+    names = {
+        name
+        for arguments in (c.forward or (), *c.backward)
+        for name, argument in arguments
+        if isinstance(argument, Written) and argument.role in changed
+    }
+    line = line_that_changes(names, source, target) or found.line
+    place = source.place(line) if line else ""
+    return [replace(found, detail=", ".join(sorted(changed)), line=line, place=place)]
 
 
 def _habits(judged: dict[Pass, Judged | None]) -> dict[str, str]:

@@ -148,6 +148,22 @@ def find_line(mistake: Mistake, gradient: str, source: Source, target: Target) -
     return functions[0].line if best is None else best[1]
 
 
+def line_that_changes(names: set[str], source: Source, target: Target) -> int | None:
+    """The first line of the backward pass that writes into an array of one of these names."""
+    for s in _statements(source, {f.line for f in target.backward}):
+        in_place = isinstance(s.node, ast.AugAssign) or s.into_a_part
+        if (in_place and s.names & names) or any(_is_output(n, s) for n in names):
+            return s.node.lineno
+    return None
+
+
+def _is_output(name: str, s: Statement) -> bool:
+    return (
+        re.search(rf"\bout\s*=\s*{re.escape(name)}\b|^{re.escape(name)}\.(fill|sort|put)\(", s.text)
+        is not None
+    )
+
+
 def _score(s: Statement, mistake: Mistake, names: set[str]) -> float:
     written = bool(s.names & names)
     looks = [look(s) for look in TYPICAL.get(mistake.name, ())]
