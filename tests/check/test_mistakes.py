@@ -96,7 +96,10 @@ def test_every_kind_is_in_the_corpus_in_two_styles(name):
 
 
 def test_no_mistake_is_left_out_of_the_list_of_kinds():
-    of_another_layer = {"mask-ignored"}  # a ReLU's, on top of a convolution: see test_styles
+    of_another_layer = {
+        "mask-ignored",
+        "slope-of-output",
+    }  # a ReLU's, on top of a convolution: see test_styles
     assert set(KINDS.values()) | of_another_layer == set(BY_NAME)
 
 

@@ -265,6 +265,14 @@ def test_a_gradient_without_the_derivative_that_others_have_is_wrong(tmp_path):
     assert [m.name for m in report.mistakes] == ["mask-ignored"]
 
 
+def test_a_derivative_that_is_taken_at_the_output_is_named(tmp_path):
+    slope = "da * np.exp(-self.a) / (1 + np.exp(-self.a)) ** 2"
+    report = curved(tmp_path, "sigmoid", (CURVES["sigmoid"][1], slope), (" / len(self.x)", ""))
+    found = {(m.name, m.gradient) for m in report.mistakes}
+    assert found == {("slope-of-output", g) for g in ("dx", "dw", "db")}
+    assert {report.verdicts[g] for g in ("dx", "dw", "db")} == {"wrong"}
+
+
 def test_another_derivative_is_not_explained_away(tmp_path):
     report = curved(tmp_path, "sigmoid", ("(1 - self.a)", "(2 - self.a)"))
     assert report.verdicts["dx"] == "unexplained"

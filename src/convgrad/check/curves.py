@@ -66,10 +66,16 @@ def without_saturation(probe: Probe, *, bias: bool) -> Probe:
     return replace(calm, dz=probe.dz * (_output(calm, bias=bias) != 0))
 
 
-def behind(observation: Observation, curve: Curve, *, bias: bool) -> Observation:
-    """The observation with the error that comes through the activation."""
+def behind(
+    observation: Observation, curve: Curve, *, bias: bool, of_output: bool = False
+) -> Observation:
+    """The observation with the error that comes through the activation.
+
+    With `of_output` the derivative is that at the layer's output: f'(f(z)), a mistake.
+    """
     probe = observation.probe
-    slope = curve.slope(_output(probe, bias=bias))
+    z = _output(probe, bias=bias)
+    slope = curve.slope(curve.value(z) if of_output else z)
     return replace(observation, probe=replace(probe, dz=probe.dz * slope))
 
 

@@ -183,10 +183,17 @@ def _through_the_curve(
             kinds[which] = "applied"
         elif not any(_is_bad(o, which, c) for o in observations):
             kinds[which] = "left out"
+        elif not any(_is_bad(_at_the_output(o, c), which, c) for o in observations):
+            kinds[which] = "of the output"
         else:
             kinds[which] = "neither"
     plain = "left out" in kinds.values() and "applied" not in kinds.values()
     return (observations if plain else behind), kinds
+
+
+def _at_the_output(o: Observation, c: Convention) -> Observation:
+    curve = curves.CURVES[c.abilities.activation]
+    return curves.behind(o, curve, bias=_has_bias(c), of_output=True)
 
 
 def _with_slopes(
@@ -203,12 +210,22 @@ def _with_slopes(
             conventions=report.conventions | {"activation": curves.LEFT_OUT.format(name)},
             notes=(*report.notes, curves.CALLER.format(name)),
         )
-    words = curves.INSIDE if plain or left_out else curves.APPLIED
+    elsewhere: list[Pass] = [g for g in GRADIENTS if slopes.get(g) == "of the output"]
+    wrong: list[Pass] = [*left_out, *elsewhere]
+    words = curves.INSIDE if wrong else curves.APPLIED
     found = tuple(_found("mask-ignored", g, source, c.target) for g in left_out)
-    others = tuple(m for m in report.mistakes if m.gradient not in left_out)
+    found += tuple(_found("slope-of-output", g, source, c.target) for g in elsewhere)
+    others = tuple(m for m in report.mistakes if m.gradient not in wrong)
     return replace(
         report,
-        verdicts=_with_verdict(report.verdicts, left_out, "wrong"),
+        verdicts=_with_verdict(report.verdicts, wrong, "wrong"),
+        features={
+            name: {
+                which: "wrong" if which in wrong and old == "unexplained" else old
+                for which, old in each.items()
+            }
+            for name, each in report.features.items()
+        },
         mistakes=others + found,
         conventions=report.conventions | {"activation": words.format(name)},
     )

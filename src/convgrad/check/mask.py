@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Expected: TypeAlias = Callable[[Pass, Convention, Probe], Array]
     Bound: TypeAlias = Callable[[Pass, Convention, Probe, str], float]
 
-Mask: TypeAlias = Literal["applied", "left out", "neither"]
+Mask: TypeAlias = Literal["applied", "left out", "of the output", "neither"]
 
 OPEN = "a ReLU inside the layer, probed where it is open"
 APPLIED = "a ReLU inside the layer, with its mask on the error"

@@ -760,6 +760,14 @@ BEHAVIOURS: dict[str, Mistake] = {
             source=r"",
         ),
         Mistake(
+            "slope-of-output",
+            BACK,
+            "The derivative of the activation inside the layer is taken at its output: f'(f(z)).",
+            "Take it at z, or write it in terms of the output: of a sigmoid a * (1 - a).",
+            "dz",
+            source=r"prime|deriv|_grad|d_?(sigmoid|tanh|act)|\* *\(?1(\.0?)? *-",
+        ),
+        Mistake(
             "uninitialised",
             BACK,
             "The gradient is added onto np.empty: whatever lay in memory is part of it.",
