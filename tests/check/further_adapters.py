@@ -136,18 +136,6 @@ def with_context(module, layer, x, w, b, dz):
     return z, lambda: module.Conv1dFunction.backward(ctx, dz)
 
 
-@adapter("nested_lists", "one filter", "kernel")
-def nested_lists(module, layer, x, w, b, dz):
-    conv = module.ListConv(w[0, 0].tolist(), float(b[0]))
-    z = np.array(conv.forward(x[0, 0].tolist()))[None, None]
-
-    def backward():
-        dx = np.array(conv.backward(dz[0, 0].tolist()))[None, None]
-        return dx, np.array(conv.d_kernel)[None, None], np.array([conv.d_bias])
-
-    return z, backward
-
-
 @adapter("grouped_functions", "kernel", "batch", "groups")
 def grouped_functions(module, layer, x, w, b, dz):
     z = module.grouped_forward(x, w, b, layer.groups)

@@ -379,3 +379,37 @@ def test_the_line_that_writes_into_an_argument_is_shown(tmp_path, changes, role)
     (mistake,) = report.mistakes
     line = text.split("\n").index(f"    {changes}") + 1
     assert (mistake.name, mistake.detail, mistake.line) == ("input-overwritten", role, line)
+
+
+NAMED_PADDING = """
+import numpy as np
+
+def conv2d(x, w, b, padding="valid"):
+    kh, kw = w.shape[2:]
+    ph, pw = ((kh - 1) // 2, (kw - 1) // 2) if padding == "same" else (0, 0)
+    if padding == "same":
+        x = np.pad(x, ((0, 0), (0, 0), (ph, kh - 1 - ph), (pw, kw - 1 - pw)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, (kh, kw), (2, 3))
+    return np.einsum("nchwij,kcij->nkhw", windows, w) + b[:, None, None]
+
+def conv2d_grads(dz, x, w, padding="valid"):
+    (kh, kw), (h, width) = w.shape[2:], x.shape[2:]
+    ph, pw = ((kh - 1) // 2, (kw - 1) // 2) if padding == "same" else (0, 0)
+    if padding == "same":
+        x = np.pad(x, ((0, 0), (0, 0), (ph, kh - 1 - ph), (pw, kw - 1 - pw)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, (kh, kw), (2, 3))
+    dx = np.zeros_like(x)
+    for i in range(kh):
+        for j in range(kw):
+            dx[:, :, i:i + dz.shape[2], j:j + dz.shape[3]] += np.einsum(
+                "nkhw,kc->nchw", dz, w[:, :, i, j])
+    dw = np.einsum("nkhw,nchwij->kcij", dz, windows)
+    return {"x": dx[:, :, ph:ph + h, pw:pw + width], "w": dw, "b": dz.sum((0, 2, 3))}
+"""
+
+
+def test_a_function_that_takes_the_name_of_a_padding_is_given_names(tmp_path):
+    (tmp_path / "conv.py").write_text(NAMED_PADDING)
+    (report,) = check_file(tmp_path / "conv.py").passes
+    assert report.is_right
+    assert "same padding" in report.features

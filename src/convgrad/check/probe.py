@@ -474,7 +474,8 @@ def _window_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
         yield "padding per side", replace(base, pads=((0, 0), (1, 0)) if abilities.flat else sides)
     if abilities.same:
         yield "same padding", _same(base)
-        yield "same padding", _same(replace(base, stride=two))
+        if abilities.stride:
+            yield "same padding", _same(replace(base, stride=two))
     if abilities.stride and abilities.padding:
         yield "stride and padding", _covered(replace(padded(square, 1), stride=two))
         size = base.size if abilities.transposed else _USUAL[base.rank].all_features

@@ -96,6 +96,14 @@ def _sole_role(argument: Argument | None) -> str | None:
     return None
 
 
+def named_first(options: list[Argument | None], default: str | None) -> list[Argument | None]:
+    """Of what a parameter may be given the names first, where its default is one: `"valid"`."""
+    if default is None or default[:1] not in {"'", '"'}:
+        return options
+    named = [o for o in options if isinstance(o, Written) and "name" in o.way.name]
+    return [*named, *(o for o in options if o not in named)]
+
+
 def constructor_choices(target: Target) -> list[tuple[str, list[Argument | None]]]:
     """What every parameter of the constructor may be given."""
     assert target.constructor is not None  # noqa: S101  (for the type checker)
@@ -104,9 +112,7 @@ def constructor_choices(target: Target) -> list[tuple[str, list[Argument | None]
         options: list[Argument | None] = [
             *argument_choices(target.constructor, parameter.name, constructor=True)
         ]
-        if parameter.default is not None and parameter.default[:1] in {"'", '"'}:
-            named = [o for o in options if isinstance(o, Written) and "name" in o.way.name]
-            options = [*named, *(o for o in options if o not in named)]  # padding="valid"
+        options = named_first(options, parameter.default)
         if parameter.default is not None and parameter.default[:1] == "(":
             # kernel=(3, 3) is a size, whatever else a kernel may be
             sizes = [o for o in options if not (isinstance(o, Written) and o.way.name == "array")]

@@ -16,6 +16,7 @@ from convgrad.check.conventions.arguments import (
     arguments_of_input,
     combinations_of,
     constructor_choices,
+    named_first,
     roles_in,
 )
 from convgrad.check.conventions.attempt import (
@@ -77,7 +78,7 @@ def function_attempts(
             o for o in options if not (isinstance(o, Written) and o.role == "error")
         ] or options
         if parameter.default is not None:
-            options.append(None)
+            options = [*named_first(options, parameter.default), None]
         elif not options:
             options = [
                 Written(r, ROLE[r].ways[0])
