@@ -408,8 +408,93 @@ def conv2d_grads(dz, x, w, padding="valid"):
 """
 
 
+def named_padding(folder, *changes):
+    text = NAMED_PADDING
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "conv.py").write_text(text)
+    (report,) = check_file(folder / "conv.py").passes
+    return report
+
+
+HALVES = "(kh - 1) // 2, (kw - 1) // 2"
+
+
 def test_a_function_that_takes_the_name_of_a_padding_is_given_names(tmp_path):
-    (tmp_path / "conv.py").write_text(NAMED_PADDING)
-    (report,) = check_file(tmp_path / "conv.py").passes
+    report = named_padding(tmp_path)
     assert report.is_right
     assert "same padding" in report.features
+
+
+def test_the_larger_half_of_same_padding_may_stand_in_front(tmp_path):
+    report = named_padding(tmp_path, (HALVES, "kh // 2, kw // 2"))
+    assert report.is_right
+    assert "larger half in front" in report.conventions["padding"]
+
+
+def test_same_padding_that_is_cut_off_at_the_wrong_end_is_wrong(tmp_path):
+    far = '(kh - 1 - ph) * (padding == "same")'
+    report = named_padding(tmp_path, ("ph:ph + h", f"{far}:{far} + h"))
+    assert [(m.name, m.gradient) for m in report.mistakes] == [("wrong-side-cropped", "dx")]
+
+
+PUBLIC = Path(__file__).parent / "public"
+
+
+@pytest.mark.parametrize(
+    "before", ["total // 2, total - total // 2", "total - total // 2, total // 2"]
+)
+def test_a_layer_that_works_out_same_padding_is_probed_with_it(tmp_path, before):
+    text = (PUBLIC / "same_layer.py").read_text()
+    (tmp_path / "layer.py").write_text(text.replace("total // 2, total - total // 2", before))
+    (report,) = check_file(tmp_path / "layer.py").passes
+    assert report.is_right
+    assert {"stride", "unequal strides"} <= set(report.features)
+    front = before.startswith("total -")
+    assert ("half in front" in report.conventions["padding"]) == front
+
+
+def test_a_context_is_made_where_the_file_has_none(tmp_path):
+    text = (PUBLIC / "function_with_context.py").read_text()
+    own = text[text.index("class Ctx") : text.index("class Conv1dFunction")]
+    (tmp_path / "function.py").write_text(text.replace(own, ""))
+    (report,) = check_file(tmp_path / "function.py").passes
+    assert report.is_right
+
+
+STRIDED = """
+import numpy as np
+
+class Conv:
+    def __init__(self, w, b, stride=1):
+        self.w, self.b = w, b
+        self.s = stride if isinstance(stride, tuple) else (stride, stride)
+
+    def forward(self, x):
+        self.x, (kh, kw) = x, self.w.shape[2:]
+        v = np.lib.stride_tricks.sliding_window_view(x, (kh, kw), (2, 3))
+        self.v = v[:, :, ::self.s[0], ::self.s[1]]
+        z = np.einsum("nchwij,kcij->nkhw", self.v, self.w) + self.b[:, None, None]
+        self.a = np.tanh(z)
+        return self.a
+
+    def backward(self, da):
+        dz, (kh, kw) = da * (1 - self.a**2), self.w.shape[2:]
+        self.dw = np.einsum("nchwij,nkhw->kcij", self.v, dz)
+        self.db = dz.sum((0, 2, 3))
+        dx = np.zeros_like(self.x)
+        for i, j in np.ndindex(dz.shape[2:]):
+            top, left = i * self.s[0], j * self.s[1]
+            window = dx[:, :, top:top + kh, left:left + kw]
+            window += np.einsum("nk,kcij->ncij", dz[:, :, i, j], self.w)
+        return dx
+"""
+
+
+def test_a_curve_is_still_known_where_a_stride_may_be_a_pair(tmp_path):
+    (tmp_path / "conv.py").write_text(STRIDED)
+    (report,) = check_file(tmp_path / "conv.py").passes
+    assert "tanh" in report.conventions["activation"]
+    assert report.is_right
+    assert "unequal strides" in report.features

@@ -446,10 +446,8 @@ class _Reader:
 
     def factor(self) -> list[WrittenAccess]:
         """A tensor, perhaps in an activation; none for the derivative of an activation."""
-        _, opens, _, inner = (
-            t.text for t in (*self.tokens[self.place :], *[self.tokens[-1]] * 4)[:4]
-        )
-        if (opens, inner) != ("(", "[") or self.sees("rot180"):
+        ahead = [token.text for token in self.tokens[self.place + 1 : self.place + 4]]
+        if ahead[:1] != ["("] or ahead[2:] != ["["] or self.sees("rot180"):
             return [self.access()]
         f = self.name()
         self.need("(")

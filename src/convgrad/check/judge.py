@@ -553,6 +553,8 @@ def describe(c: Convention) -> dict[str, str]:
         words["padding"] = f"copies of the input: {c.abilities.mode}"
     if c.abilities.own_padding:
         words["padding"] = OWN_PADDINGS[c.abilities.own_padding]
+    if c.abilities.larger_in_front:
+        words["padding"] = '"same" has its larger half in front'
     if c.bias:
         words["bias"] = "a number" if c.bias == "0" else "(" + ", ".join(c.bias) + ")"
     if c.abilities.relu:

@@ -230,6 +230,7 @@ class Abilities:
     paddings: bool = False
     sides: bool = False
     same: bool = False
+    larger_in_front: bool = False
     dilation: bool = False
     dilations: bool = False
     groups: bool = False
@@ -472,10 +473,14 @@ def _window_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     if abilities.sides:
         sides = ((1, 0), (0, 2), (1, 0))[-base.rank :]
         yield "padding per side", replace(base, pads=((0, 0), (1, 0)) if abilities.flat else sides)
-    if abilities.same:
-        yield "same padding", _same(base)
+    if abilities.same or abilities.own_padding.startswith("same"):
+        own: OwnPadding = "same, more in front" if abilities.larger_in_front else "same"
+        yield "same padding", as_padded(base, own)
         if abilities.stride:
-            yield "same padding", _same(replace(base, stride=two))
+            yield "same padding", as_padded(replace(base, stride=two), own)
+        if abilities.kernel is None:  # with four taps the far half is twice the near one
+            small = replace(base, kernel=tuple(min(taps, 2) for taps in base.kernel))
+            yield "same padding", as_padded(small, own)
     if abilities.stride and abilities.padding:
         yield "stride and padding", _covered(replace(padded(square, 1), stride=two))
         size = base.size if abilities.transposed else _USUAL[base.rank].all_features

@@ -486,9 +486,8 @@ def _cycles(
 ) -> float:
     """Predicted cycles of one core.
 
-    Measured: a vector of the factor is transposed in 5 cycles, and in 20 to 35 where it comes from
-    beyond the second-level cache, of which 12 fit the rest of these numbers; a tile costs 0.65 to
-    0.8 cycles for a multiply-add; loading and storing it for each piece 2 for a vector.
+    Measured: a vector of the factor is transposed in 5 cycles; a tile costs 0.65 to 0.8 cycles for
+    a multiply-add; loading and storing it for each piece 2 for a vector.
     """
     stage, pieces, row_panels, strip = shape
     images, groups, channels = c.window.shape[:3]
@@ -510,7 +509,11 @@ def _cycles(
 
 
 def _turning(c: Contraction, tile: Tile, target: Target) -> float:
-    """Cycles in which a vector of the factor is transposed."""
+    """Cycles in which a vector of the factor is transposed.
+
+    From beyond the second-level cache 20 to 37 on Zen 4, where a multiply-add takes a cycle; beside
+    0.65 for it, 12 choose as the times do.
+    """
     return 12.0 if prod(c.factor.shape) * tile.element.bytes > target.l2 else 5.0
 
 

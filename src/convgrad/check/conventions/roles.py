@@ -103,7 +103,8 @@ def _padding_name(s: Situation) -> str:
         s.sizes.pads, s.sizes.size, s.sizes.extent, s.sizes.stride, s.sizes.output, strict=True
     ):
         total = max((-(-size // stride) - 1) * stride + extent - size, 0)
-        if pads != (total // 2, total - total // 2) or out != -(-size // stride):
+        halves = total // 2, total - total // 2
+        if pads not in {halves, halves[::-1]} or out != -(-size // stride):
             raise CannotExpressError
     return "same"
 

@@ -31,7 +31,13 @@ from convgrad.check.conventions.convention import (
 )
 from convgrad.check.conventions.forward import class_attempts, function_attempts, other_biases
 from convgrad.check.conventions.layouts import belong_together, layouts_to_try
-from convgrad.check.conventions.upgrade import any_kernel, upgrade, with_mode, without_ignored
+from convgrad.check.conventions.upgrade import (
+    any_kernel,
+    upgrade,
+    with_larger_half,
+    with_mode,
+    without_ignored,
+)
 from convgrad.check.conventions.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -83,6 +89,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
             if attempt.score >= EXACT:
                 found = any_kernel(attempt.convention, sandbox)
                 found = without_ignored(upgrade(found, sandbox), sandbox)
+                found = with_larger_half(found, sandbox)
                 if wishes.mode is not None:
                     return replace(found, abilities=replace(found.abilities, mode=wishes.mode))
                 return with_mode(found, sandbox)
@@ -111,13 +118,22 @@ _ONE_AXIS = re.compile(
 )
 
 
+_LENGTH = re.compile(r"\.shape\[2\]")
+_PLANE = re.compile(
+    r"\.shape\[(3|[12]:)|height|width|rows?\b|cols?\b|image|(?<!\w)h(?!\w)", re.IGNORECASE
+)
+"""Code that looks at a third axis and never at a fourth."""
+
+
 _TRANSPOSED = re.compile(r"transpos|deconv|(?<![a-z])(up|t)_?conv|fraction", re.IGNORECASE)
 _DEPTHWISE = re.compile(r"depth_?wise|separable|(?<![a-z])dw_?conv", re.IGNORECASE)
 
 
 def _kinds(target: Target, wishes: Wishes) -> Iterator[Trial]:
     """Kinds of layers, what the code is called first: of one axis, transposed, depthwise."""
-    ranks = [1, 2] if _ONE_AXIS.search(target.text) else [2, 1]
+    text = target.text
+    short = _LENGTH.search(text) and not _PLANE.search(text)
+    ranks = [1, 2] if short or _ONE_AXIS.search(text) else [2, 1]
     in_space = target.has_three_axes
     kinds = ["convolution", "transposed", "depthwise"]
     for pattern, kind in ((_TRANSPOSED, "transposed"), (_DEPTHWISE, "depthwise")):

@@ -20,11 +20,18 @@ from convgrad.check.conventions.roles import (
     CannotExpressError,
 )
 from convgrad.check.layout import fits
-from convgrad.check.probe import MODES, Sizes, base_sizes, integers, padded
+from convgrad.check.probe import MODES, Sizes, as_padded, base_sizes, integers, padded
 
 if TYPE_CHECKING:
     from convgrad.check.conventions.convention import Argument
     from convgrad.check.sandbox import Sandbox
+
+
+FOUND = (
+    "flipped", "relu", "activation", "filters", "kernel", "padding_fixed", "stride_fixed",
+    "own_padding",
+)  # fmt: skip
+"""Abilities that no argument shows: what a forward pass was found to do by itself."""
 
 
 def any_kernel(c: Convention, sandbox: Sandbox) -> Convention:
@@ -48,13 +55,8 @@ def upgrade(c: Convention, sandbox: Sandbox) -> Convention:
             every = (trial.constructor, trial.forward or ())
             before = c.abilities
             abilities = abilities_of(trial, every)
-            abilities = replace(
-                abilities,
-                flipped=before.flipped,
-                relu=before.relu,
-                filters=before.filters,
-                kernel=before.kernel,
-            )
+            found = {name: getattr(before, name) for name in FOUND}
+            abilities = replace(abilities, **found)
             trial = replace(trial, abilities=abilities)
             sizes = base_sizes(abilities)
             if role == "padding" and way.name == "name":
@@ -91,6 +93,16 @@ def with_mode(c: Convention, sandbox: Sandbox) -> Convention:
         if _forward_is_right(trial, padded(base_sizes(abilities), 1), sandbox):
             return trial
     return c
+
+
+def with_larger_half(c: Convention, sandbox: Sandbox) -> Convention:
+    """On which side "same" padding is larger where it is uneven: behind, or in front."""
+    front = replace(c, abilities=replace(c.abilities, larger_in_front=True))
+    base = base_sizes(c.abilities)
+    if not c.abilities.same or _forward_is_right(c, as_padded(base, "same"), sandbox):
+        return c
+    sizes = as_padded(base, "same, more in front")
+    return front if _forward_is_right(front, sizes, sandbox) else c
 
 
 def without_ignored(c: Convention, sandbox: Sandbox) -> Convention:

@@ -72,7 +72,7 @@ def same_letters(reading: Reading) -> Finding | None:
         return None
     pairs = [(factors[role], factors[role].with_subscripts(new)) for role, new in right.items()]
     return Finding(
-        "; ".join(why(old, new) for old, new in pairs),
+        "; ".join(_why(old, new) for old, new in pairs),
         ", ".join(
             f"{reading.on_the_page(n)} instead of {reading.on_the_page(o)}" for o, n in pairs
         ),
@@ -93,18 +93,28 @@ def _lone(reading: Reading, letter: str, lacks: Factor, has: Factor) -> Finding 
     )
 
 
-def why(old: Factor, new: Factor) -> str:
-    """What is wrong with the subscripts of one tensor, and what they should be."""
+def exchange(old: Factor, new: Factor) -> str:
+    """Which two subscripts of a tensor are exchanged, if that is all; otherwise nothing."""
+    changed = _changed(old, new)
+    sides = (sorted(map(str, f.access.subscripts)) for f in (old, new))
+    if next(sides) != next(sides) or len(changed) != 2:
+        return ""
+    first, second = changed
+    return (
+        f"subscripts {first} and {second} of {old.access.name} are exchanged:"
+        " sums run over the other axis"
+    )
+
+
+def _why(old: Factor, new: Factor) -> str:
     a, b = old.access.subscripts, new.access.subscripts
-    changed = [n + 1 for n, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
-    if sorted(map(str, a)) == sorted(map(str, b)) and len(changed) == 2:
-        first, second = changed
-        return (
-            f"subscripts {first} and {second} of {old.access.name} are exchanged:"
-            " sums run over the other axis"
-        )
-    words = ", ".join(f"{a[n - 1]} should be {b[n - 1]}" for n in changed)
-    return f"wrong subscript: {words}"
+    words = ", ".join(f"{a[n - 1]} should be {b[n - 1]}" for n in _changed(old, new))
+    return exchange(old, new) or f"wrong subscript: {words}"
+
+
+def _changed(old: Factor, new: Factor) -> list[int]:
+    pairs = zip(old.access.subscripts, new.access.subscripts, strict=True)
+    return [n for n, (a, b) in enumerate(pairs, 1) if a != b]
 
 
 def sums_that_repeat(reading: Reading, *, alone: bool = True) -> Finding | None:

@@ -21,10 +21,10 @@ from convgrad.algebra.written import counted_from, origins
 from convgrad.check.equations.activations import fault_of_activation, without_activations
 from convgrad.check.equations.findings import (
     Finding,
+    exchange,
     missing_sums,
     same_letters,
     sums_that_repeat,
-    why,
 )
 from convgrad.check.equations.proof import holds
 from convgrad.check.equations.reading import (
@@ -554,10 +554,10 @@ def _departs(reading: Reading, forward: Forward) -> Finding | None:
         subscripts = tuple(forms[letter] for letter in theirs)
         fixed = replace(factor, access=replace(factor.access, subscripts=subscripts))
         old, new = reading.on_the_page(factor), reading.on_the_page(fixed)
+        exchanged = "" if role == reading.left.role else exchange(factor, fixed)
         order = f"the subscripts of {factor.access.name} stand in another order than in the forward"
-        exchanged = role != reading.left.role and why(factor, fixed)
         return Finding(
-            exchanged if exchanged and "exchanged" in exchanged else f"{order} pass",
+            exchanged or f"{order} pass",
             f"{new} instead of {old}",
             reading.written_with({factor: fixed}),
         )
