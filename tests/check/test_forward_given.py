@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convgrad.check.equations import check_equation, check_equations
-from convgrad.errors import ConvgradError
+from convgrad.errors import ConvgradError, EquationError
 
 EQUATIONS = {
     case["name"]: case
@@ -185,3 +185,8 @@ def test_a_turned_convolution_is_the_weight_gradient_only_with_a_turned_error(si
     assert check_equation(text % "rot180(\\delta_j^l)", forward).is_right
     wrong = check_equation(text % "\\delta_j^l", forward)
     assert wrong.correction == "rot180(delta) instead of delta"
+
+
+def test_an_activation_of_the_error_is_refused():
+    with pytest.raises(EquationError, match=r"f\(dz\) is no factor of a gradient"):
+        check_equation("dx_i = \\sum_t f(dz_{i-t}) w_t")

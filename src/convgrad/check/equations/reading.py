@@ -213,7 +213,14 @@ def terms_of(written: Written, text: str, known: dict[str, Role]) -> Terms:
         column = text.find("+") + 1 or len(text) + 1
         raise ParseError(text, column, expected="products of tensors; a number alone is none")
     roles = {a.name: role_of(a.name, known) for t in written.terms for a in t.accesses}
-    roles |= dict.fromkeys(dict(written.activated), "x")
+    for name, f in written.activated:
+        if name.startswith("d") and roles[name] == "z":
+            raise EquationError(
+                f"{f}({name}) is no factor of a gradient",
+                expected=f"{name} itself: an activation acts on what a layer reads or returns",
+                mend=f"write {name} without {f}, or {f}' of the input as a factor of the sum",
+            )
+        roles[name] = "x"
     is_forward = not ERROR.fullmatch(bare(written.left.name)) or known.get(written.left.name) == "z"
     passes: list[Pass | None] = []
     for term in written.terms:
