@@ -221,3 +221,22 @@ def test_each_target_of_this_machine(target):
         got = np.empty_like(expected)
         Bound(program, chosen).run(got, first, second)
         np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("number", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        layer((9, 7), 3, 50, 1),
+        layer((14, 14), 40, 24, 1),
+        layer((6, 5), 8, 12, 1, groups=4),
+        layer((70,), 17, 33, 1),
+        layer((3, 4, 5), 5, 18, 1),
+    ],
+    ids=str,
+)
+def test_a_1x1_weight_gradient_with_its_matrices_exchanged_equals_the_oracle(made, number):
+    x, w, dz = arrays(made, 3, number)
+    got = run("weight_gradient", made, dz, x, algorithm="exchanged")
+    assert got is not None
+    np.testing.assert_array_equal(got, passes(made, x, w, dz)[2])
