@@ -183,6 +183,92 @@ def test_a_stride_that_stands_in_the_code_is_said():
     assert "the stride is 2 in the code: no other was probed" in report.notes
 
 
+def test_sizes_that_the_code_refuses_are_not_judged_and_said():
+    (report,) = check_file(STYLES / "refuses_sizes.py").passes
+    assert "sizes no window covers" not in report.features
+    (note,) = (n for n in report.notes if "refused" in n)
+    assert note.startswith("sizes no window covers: ")
+    assert "does not divide into windows" in note
+
+
+def test_a_size_that_the_code_fails_on_is_a_crash(tmp_path):
+    """An assertion on what the function has made itself finds a mistake; it refuses nothing."""
+    raising = 'raise ValueError(f"{height}x{width} does not divide into windows")'
+    report = changed(
+        tmp_path, "refuses_sizes.py", raising, "z = x\n        assert z.shape == w.shape"
+    )
+    assert report.verdicts["forward"] == "crashes"
+    assert report.features["sizes no window covers"]["forward"] == "crashes"
+
+
+def test_code_that_refuses_every_layer_crashes(tmp_path):
+    report = changed(tmp_path, "refuses_sizes.py", "if not rows.is_integer()", "if True")
+    assert report.verdicts["dx"] == "crashes"
+
+
+@pytest.mark.parametrize(
+    ("name", "padding"),
+    [("setup_by_the_network.py", "kernel//2"), ("short_half.py", "(kernel - 1)//2")],
+)
+def test_padding_of_half_a_kernel_is_said(name, padding):
+    (report,) = check_file(STYLES / name).passes
+    assert report.conventions["padding"] == f"{padding} on both sides"
+
+
+def test_filters_of_one_channel_are_not_taken_for_channels(tmp_path):
+    """With one filter, a number of channels would do as well."""
+    report = changed(tmp_path, "short_half.py", "nfilt", "banana")
+    assert "banana: filters" in report.conventions["constructor"]
+    assert report.is_right
+
+
+def test_windows_that_are_read_in_another_order_are_mixed_axes(tmp_path):
+    """The columns of im2col as (N, C, taps, outputs) where they lie as (C, taps, outputs, N)."""
+    path = tmp_path / "columns.py"
+    path.write_text(COLUMNS)
+    (report,) = check_file(path).passes
+    assert report.is_right
+    right = ".reshape(c, kh, kw, oh, ow, n).transpose(5, 0, 1, 2, 3, 4)"
+    assert right in COLUMNS
+    path.write_text(COLUMNS.replace(right, ".reshape(n, c, kh, kw, oh, ow)"))
+    (report,) = check_file(path).passes
+    assert [(m.name, m.gradient) for m in report.mistakes] == [("axes-mixed", "dx")]
+    assert report.mistakes[0].detail == "windows CTON read as NCTO"
+
+
+COLUMNS = """
+import numpy as np
+
+class Conv:
+    def __init__(self, channels, filters, kernel, stride):
+        self.stride, self.w = stride, np.zeros((filters, channels, kernel, kernel))
+
+    def forward(self, x):
+        (n, c, h, w), (k, _, kh, kw), s = x.shape, self.w.shape, self.stride
+        oh, ow = (h - kh)//s + 1, (w - kw)//s + 1
+        self.x, cols = x, np.zeros((c, kh, kw, oh, ow, n))
+        for a in range(kh):
+            for b in range(kw):
+                part = x[:, :, a:a + s*oh:s, b:b + s*ow:s]
+                cols[:, a, b] = part.transpose(1, 2, 3, 0)
+        self.cols = cols.reshape(c*kh*kw, -1)
+        return (self.w.reshape(k, -1) @ self.cols).reshape(k, oh, ow, n).transpose(3, 0, 1, 2)
+
+    def backward(self, dz):
+        (n, c, h, w), (k, _, kh, kw), s = self.x.shape, self.w.shape, self.stride
+        oh, ow = dz.shape[2:]
+        flat = dz.transpose(1, 2, 3, 0).reshape(k, -1)
+        self.dw = (flat @ self.cols.T).reshape(self.w.shape)
+        cols = (self.w.reshape(k, -1).T @ flat)\\
+            .reshape(c, kh, kw, oh, ow, n).transpose(5, 0, 1, 2, 3, 4)
+        dx = np.zeros(self.x.shape)
+        for a in range(kh):
+            for b in range(kw):
+                dx[:, :, a:a + s*oh:s, b:b + s*ow:s] += cols[:, :, a, b]
+        return dx
+"""
+
+
 CURVED = """
 import numpy as np
 

@@ -23,6 +23,7 @@ from convgrad.check.mistakes.table import BEHAVIOURS, BY_NAME
 from convgrad.check.nest import GRADIENTS, PASSES, magnitude, truth
 from convgrad.check.place import find_line, line_that_changes
 from convgrad.check.probe import OWN_PADDINGS, probes
+from convgrad.check.refusal import without_refused
 from convgrad.check.report import BAD, FoundMistake, PassReport, worst
 from convgrad.check.sandbox import Failure
 from convgrad.check.shrink import smallest_counterexample
@@ -77,7 +78,7 @@ def judge(
             return _lacking(target, error.failure)
         report = _never_runs(target, source, str(error), error.failure)
         return replace(report, notes=report.notes + wishes.doubt)
-    observations = _observe_all(convention, sandbox, wishes)
+    observations, refused = without_refused(_observe_all(convention, sandbox, wishes), source)
     slopes: dict[Pass, Mask] = {}
     if convention.abilities.activation:
         observations, slopes = _through_the_curve(convention, observations)
@@ -118,6 +119,7 @@ def judge(
         line,
         (
             *_notes(convention, source),
+            *refused,
             *_fails_again(observations),
             *_uneven(habits, verdicts),
             *wishes.unheard(convention),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Pair: TypeAlias = tuple[int, int]
 Ints: TypeAlias = tuple[int, ...]
-OwnPadding: TypeAlias = Literal["", "causal", "same", "same, more in front"]
+OwnPadding: TypeAlias = Literal["", "causal", "same", "same, more in front", "half", "short half"]
 
 SPACE = "DHW"
 """Depth, height and width: a layer slides along the last two or along all three of them."""
@@ -264,6 +264,8 @@ OWN_PADDINGS: dict[OwnPadding, str] = {
     "same": "so wide that the output has ceil(input/stride) positions",
     "same, more in front": "so wide that the output has ceil(input/stride) positions, the larger"
     " half in front",
+    "half": "kernel//2 on both sides",
+    "short half": "(kernel - 1)//2 on both sides",
 }
 """Padding that a layer works out from its sizes, in words: causal is that in which no output sees
 an input that comes after it."""
@@ -360,6 +362,9 @@ def as_padded(sizes: Sizes, own: OwnPadding) -> Sizes:
         return _same(sizes)
     if own == "same, more in front":
         return replace(sizes, pads=tuple((after, before) for before, after in _same(sizes).pads))
+    if own in {"half", "short half"}:
+        less = 1 if own == "short half" else 0
+        return replace(sizes, pads=tuple(((extent - less) // 2,) * 2 for extent in sizes.extent))
     return sizes
 
 

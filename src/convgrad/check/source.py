@@ -18,6 +18,7 @@ from convgrad.check.words import in_english, snake_case
 from convgrad.errors import ConvgradError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 BACKWARD = re.compile(
@@ -66,6 +67,7 @@ PREPARE_NAMES = (
     "initialize_parameters", "init_weights", "initialize_weights", "build", "setup", "set_up",
     "prepare", "compile", "set_optimizer", "add_optimizer",
 )  # fmt: skip
+ARRAY = -1
 CONVOLUTION = re.compile(r"conv", re.IGNORECASE)
 KERNEL_WORDS = re.compile(
     r"kernel|filter|stride|im2col|correlate|convolve|fh|weights?\b", re.IGNORECASE
@@ -99,6 +101,8 @@ class Function:
         keys: for every name in it, the texts by which that name is subscripted.
         unpacked: for every name in it, the names it is unpacked into.
         returns: the names that its last return statement gives back.
+        lengths: of a constructor, into how many names the class unpacks a parameter; ARRAY where
+            it is used as one.
     """
 
     name: str
@@ -107,6 +111,7 @@ class Function:
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     unpacked: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     returns: tuple[str, ...] = ()
+    lengths: dict[str, int] = field(default_factory=dict[str, int])
 
     def returned_name(self, path: tuple[tuple[str, object], ...]) -> str:
         """The name that the code itself gives to an entry of what it returns."""
@@ -394,6 +399,7 @@ def _class_target(
         return None
     constructor = methods.get("__init__")
     built = read_function(constructor, method=True) if constructor else _fields(classes[name])
+    built = replace(built, lengths=_lengths(constructor, methods))
     several = _one_each(backward, methods) if backward_name is None else (backward,)
     if forward is not None and _is_static(forward) and _is_static(backward):
         return _static_target(name, forward, backward)
@@ -408,7 +414,7 @@ def _class_target(
         tuple(read_function(method, method=True) for method in several),
         read_function(update, method=True) if update else None,
         read_function(feed, method=True) if feed else None,
-        tuple(read_function(method, method=True) for method in _prepare(methods)),
+        tuple(read_function(method, method=True) for method in _prepare(methods, forward)),
     )
 
 
@@ -421,11 +427,76 @@ def _may_be_convolution(node: ast.ClassDef) -> bool:
     )
 
 
-def _prepare(methods: dict[str, ast.FunctionDef]) -> list[ast.FunctionDef]:
-    """Methods that a network calls once before the first forward pass: `initialize(optimizer)`."""
+def _prepare(
+    methods: dict[str, ast.FunctionDef], forward: ast.FunctionDef | None
+) -> list[ast.FunctionDef]:
+    """Methods that a network calls once before the first forward pass: `initialize(optimizer)`.
+
+    They have a usual name, or make what the forward pass reads and no other method makes.
+    """
     called = {n.attr for m in methods.values() for n in ast.walk(m) if isinstance(n, ast.Attribute)}
-    found = [m for name, m in methods.items() if name in PREPARE_NAMES and name not in called]
-    return sorted(found, key=lambda m: PREPARE_NAMES.index(m.name))
+    free = {name: m for name, m in methods.items() if name not in called}
+    usual = [free[name] for name in PREPARE_NAMES if name in free]
+    if usual or forward is None:
+        return usual
+    own = [methods[name] for name in ("__init__", forward.name) if name in methods]
+    lacking = _attributes(forward, ast.Load) - set(methods)
+    lacking -= {name for method in own for name in _attributes(method, ast.Store)}
+    makers = [m for m in free.values() if m not in own and lacking & _attributes(m, ast.Store)]
+    return [m for m in makers if not _says_backward(m.name) and m.name not in UPDATE_NAMES][:1]
+
+
+def _attributes(method: ast.FunctionDef, context: type[ast.expr_context]) -> set[str]:
+    """The attributes of the object that a method reads or writes."""
+    return {
+        n.attr
+        for n in ast.walk(method)
+        if isinstance(n, ast.Attribute)
+        and isinstance(n.ctx, context)
+        and isinstance(n.value, ast.Name)
+        and n.value.id == "self"
+    }
+
+
+def _assigned(method: ast.FunctionDef) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Every target with its value, also of `self.w, self.b = w, b`."""
+    for n in ast.walk(method):
+        match n:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                yield from zip(targets, values, strict=False)
+            case ast.Assign(targets=[target], value=value):
+                yield target, value
+            case _:
+                pass
+
+
+def _lengths(
+    constructor: ast.FunctionDef | None, methods: dict[str, ast.FunctionDef]
+) -> dict[str, int]:
+    """Into how many names a class unpacks what its constructor was given, and what is an array."""
+    kept = {a.arg: a.arg for a in constructor.args.args} if constructor else {}
+    for target, value in _assigned(constructor) if constructor else ():
+        match target, value:
+            case ast.Attribute(), ast.Name(id=name):
+                kept[ast.unparse(target)] = name
+            case _:
+                pass
+    found: dict[str, int] = {}
+    for n in (n for method in methods.values() for n in ast.walk(method)):
+        match n:
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=value):
+                if (parameter := kept.get(ast.unparse(value))) is not None:
+                    found[parameter] = len(names)
+            case (
+                ast.Attribute(value=value, attr="shape" | "ndim")
+                | ast.Subscript(value=ast.Subscript(value=value))
+                | ast.Subscript(value=value, slice=ast.Tuple())
+            ):
+                if (parameter := kept.get(ast.unparse(value))) is not None:
+                    found[parameter] = ARRAY
+            case _:
+                pass
+    return found
 
 
 def _fields(node: ast.ClassDef) -> Function:

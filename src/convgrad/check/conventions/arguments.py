@@ -41,6 +41,9 @@ def argument_choices(function: Function, parameter: str, *, constructor: bool) -
     defaults = {p.name: p.default or "" for p in function.parameters}
     if defaults.get(parameter, "").startswith("("):  # `stride=(1, 1)` says how it is written
         found.sort(key=lambda a: not (isinstance(a, Written) and a.way.name in _PAIRS))
+    length = function.lengths.get(parameter)
+    if length is not None:  # `kh, kw, c, k = self.kernel` says it too
+        found.sort(key=lambda a: not (isinstance(a, Written) and a.way.length == length))
     return found
 
 
@@ -97,10 +100,11 @@ def _sole_role(argument: Argument | None) -> str | None:
 
 
 def named_first(options: list[Argument | None], default: str | None) -> list[Argument | None]:
-    """Of what a parameter may be given the names first, where its default is one: `"valid"`."""
+    """Of what a parameter may be given the names first, where its default is one: `"VALID"`."""
     if default is None or default[:1] not in {"'", '"'}:
         return options
     named = [o for o in options if isinstance(o, Written) and "name" in o.way.name]
+    named.sort(key=lambda o: ("capital" in o.way.name) != default.isupper())
     return [*named, *(o for o in options if o not in named)]
 
 
@@ -118,18 +122,21 @@ def constructor_choices(target: Target) -> list[tuple[str, list[Argument | None]
             sizes = [o for o in options if not (isinstance(o, Written) and o.way.name == "array")]
             options = sizes or options
         if parameter.default is not None:
-            roles = {o.role for o in options if isinstance(o, Written)}
-            # Left out first: what has no bearing on the layer, and arrays that are made inside.
-            arrays = [o for o in options if isinstance(o, Written) and o.way.name == "array"]
-            if not roles or roles & {"activation", "nothing", "yes"} or arrays:
-                options.insert(0, None)
-            else:
-                options.append(None)
+            options = or_left_out(options)
         else:  # the last resort: any size, whatever it is called
             sizes = ("channels", "filters", "kernel") if options else _SIZES
             options += [w for r in sizes if (w := Written(r, ROLE[r].ways[0])) not in options]
         found.append((parameter.name, options))
     return found
+
+
+def or_left_out(options: list[Argument | None]) -> list[Argument | None]:
+    """Also no argument; first for what has no bearing on the layer and for arrays made inside."""
+    written = [o for o in options if isinstance(o, Written)]
+    roles = {o.role for o in written}
+    arrays = any(o.way.name == "array" for o in written)
+    first = not roles or roles & {"activation", "nothing", "yes"} or arrays
+    return [None, *options] if first else [*options, None]
 
 
 _SIZES = ("nothing", "channels", "filters", "kernel")

@@ -17,6 +17,7 @@ from convgrad.check.conventions.arguments import (
     combinations_of,
     constructor_choices,
     named_first,
+    or_left_out,
     roles_in,
 )
 from convgrad.check.conventions.attempt import (
@@ -122,7 +123,8 @@ def class_attempts(
     datas, weights, biases = layouts_to_try(wishes, kind)
     for constructor in combinations_of(choices):
         roles = roles_in(constructor)
-        given = weights if roles.get("weights") == "array" else weights[:1]
+        fixed_weights = roles.get("weights") == "array" and len(weights) > 1
+        given = weights if fixed_weights or _has_shape_of_weights(roles) else weights[:1]
         given_bias = biases if roles.get("bias") == "array" else biases[:1]
         failed: dict[tuple[str, str], list[Failure | None]] = {}
         ways = (
@@ -132,23 +134,26 @@ def class_attempts(
         )
         for data, weight, bias in ways:
             together = belong_together(data, weight, depthwise=trial.depthwise)
-            if roles.get("weights") == "array" and not together:
+            if len(given) > 1 and not together:
                 continue
             before = failed.setdefault((data, weight), [])
             if _ends_alike(before):
                 continue  # three biases end in the same error: it has nothing to do with them
+            others = [e[0] for (d, w), e in failed.items() if e and d == data and w != weight]
+            if not fixed_weights and _ends_alike(others):
+                continue  # nor have the axes of the weights, of which only lengths are given
             c = Convention(target, data, data, weight, bias, constructor, abilities=kind)
             c = replace(c, abilities=abilities_of(c, (constructor,)))
             outcome: list[Attempt] = []
             for prepared in _prepared(c):
                 outcome = list(
-                    _class_attempt(prepared, sandbox, trial, fixed_weights=len(given) > 1)
+                    _class_attempt(prepared, sandbox, trial, fixed_weights=fixed_weights)
                 )
                 yield from outcome
-                if outcome and outcome[-1].score > 0:
+                if outcome and outcome[-1].score >= BATCH_AND_FILTERS:
                     break
             before.append(outcome[-1].failure if outcome else None)
-            if len(given) == 1 and _ends_alike([ends[0] for ends in failed.values()], EVERY_RANK):
+            if len(given) == 1 and _ends_alike([e[0] for e in failed.values() if e], EVERY_RANK):
                 break  # nor has the layout of the input
             if outcome and outcome[-1].score < 0 and not _depends_on_layout(roles):
                 break  # the constructor itself fails, whatever the layout
@@ -166,7 +171,7 @@ def _ends_alike(failures: list[Failure | None], many: int = 3) -> bool:
 
 def _prepared(c: Convention) -> Iterator[Convention]:
     """With the calls that come before the first forward pass, then without them."""
-    every: list[Arguments] = []
+    every: list[list[Arguments]] = []
     for function in c.target.prepare:
         choices: list[tuple[str, list[Argument | None]]] = []
         for parameter in function.parameters:
@@ -174,18 +179,27 @@ def _prepared(c: Convention) -> Iterator[Convention]:
                 *argument_choices(function, parameter.name, constructor=True)
             ]
             if parameter.default is not None:
-                options.append(None)
+                options = or_left_out(options)
             choices.append(
                 (parameter.name, options or [Written("nothing", ROLE["nothing"].ways[1])])
             )
-        every.append(next(combinations_of(choices), ()))
+        every.append(list(itertools.islice(combinations_of(choices), MOST_PREPARED)) or [()])
     if every:
-        yield replace(c, prepare=tuple(every))
+        for prepare in itertools.islice(itertools.product(*every), MOST_PREPARED):
+            yield replace(c, prepare=prepare)
     yield c
 
 
+MOST_PREPARED = 3
+
+
 def _depends_on_layout(roles: dict[str, str]) -> bool:
-    return bool({"shape of the input", "weights", "bias", "shape of the weights"} & set(roles))
+    arrays = bool({"shape of the input", "weights", "bias"} & set(roles))
+    return arrays or _has_shape_of_weights(roles)
+
+
+def _has_shape_of_weights(roles: dict[str, str]) -> bool:
+    return "shape of the weights" in (roles.get("kernel"), *roles)
 
 
 def _class_attempt(
@@ -268,11 +282,32 @@ def _try_forward(c: Convention, sandbox: Sandbox, kind: Trial) -> Attempt:
                 return best
             continue
         attempt = score_forward(trial, probe, run.results.get("forward0"))
+        if attempt.score >= EXACT and _has_more_filters(attempt.convention, trial):
+            attempt = _on_more_filters(attempt, sandbox)
         if attempt.score > best.score:
             best = attempt
         if best.score >= EXACT or best.score <= 0:
             break
     return best
+
+
+def _has_more_filters(found: Convention, tried: Convention) -> bool:
+    return found.abilities.filters and not tried.abilities.filters
+
+
+def _on_more_filters(attempt: Attempt, sandbox: Sandbox) -> Attempt:
+    """The attempt on a layer of several filters, which its output has room for.
+
+    With one filter a number of channels and one of filters are alike.
+    """
+    c = attempt.convention
+    probe = integers(base_sizes(c.abilities))
+    try:
+        run = execute(replace(c, backward=()), probe, sandbox, backward=False)
+    except CannotExpressError:
+        return attempt
+    again = score_forward(c, probe, run.results.get("forward0"))
+    return again if again.score >= EXACT else replace(attempt, score=SHAPE)
 
 
 def _as_called(sizes: Sizes, abilities: Abilities) -> Sizes:

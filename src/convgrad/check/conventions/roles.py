@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from convgrad.check.child.wire import Reference
 from convgrad.check.conventions.layouts import is_untied
 from convgrad.check.layout import arrange, parts_of
+from convgrad.check.source import ARRAY
 from convgrad.check.words import in_english
 
 if TYPE_CHECKING:
@@ -50,6 +51,17 @@ class Way:
 
     name: str
     write: Callable[[Situation], Any]
+
+    @property
+    def length(self) -> int:
+        """How many numbers it has on a plane; 0 where it is not a tuple of them, or ARRAY."""
+        return _LENGTHS.get(self.name, self.name.count(",") + 1 if "," in self.name else 0)
+
+
+_LENGTHS = {
+    "pair": 2, "pair per side": 2, "shape of the weights": 4, "whole": 4, "with the batch": 4,
+    "without the batch": 3, "channels first": 3, "channels last": 3, "array": ARRAY,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -262,7 +274,7 @@ ROLES: tuple[Role, ...] = (
         r"(n_?|nb_?|num_?|number_?of_?|no_?of_?)(filters?|kernels?|out(put)?(_?(channels?|maps|filters))?|f|k|units|features|(feature_?)?maps)|"
         r"filters?(_?(num|number|count|n))?|out_?(put)?_?(channels?|ch|c|depth|maps|planes|features|filters|dim|size)?|"
         r"c_?out|k|f|kernels?(_?(num|number|count))?|kernels_count|output_channels?|depth|channels?_?out|features|"
-        r"fn|n_c|nf|nk|nout|n_channels_out|units|channels|out_channel_num",
+        r"fn|n_c|nf|nk|(n_?|num_?)?filts?|nout|n_channels_out|units|channels|out_channel_num",
         (Way("number", lambda s: s.sizes.filters),),
     ),
     Role(

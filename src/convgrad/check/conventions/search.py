@@ -36,6 +36,7 @@ from convgrad.check.conventions.upgrade import (
     upgrade,
     with_larger_half,
     with_mode,
+    with_own_padding,
     without_ignored,
 )
 from convgrad.check.conventions.wishes import Wishes
@@ -89,7 +90,7 @@ def _find_forward(target: Target, sandbox: Sandbox, wishes: Wishes, budget: Budg
             if attempt.score >= EXACT:
                 found = any_kernel(attempt.convention, sandbox)
                 found = without_ignored(upgrade(found, sandbox), sandbox)
-                found = with_larger_half(found, sandbox)
+                found = with_own_padding(with_larger_half(found, sandbox), sandbox)
                 if wishes.mode is not None:
                     return replace(found, abilities=replace(found.abilities, mode=wishes.mode))
                 return with_mode(found, sandbox)

@@ -20,10 +20,19 @@ from convgrad.check.conventions.roles import (
     CannotExpressError,
 )
 from convgrad.check.layout import fits
-from convgrad.check.probe import MODES, Sizes, as_padded, base_sizes, integers, padded
+from convgrad.check.probe import (
+    MODES,
+    OWN_PADDINGS,
+    Sizes,
+    as_padded,
+    base_sizes,
+    integers,
+    padded,
+)
 
 if TYPE_CHECKING:
     from convgrad.check.conventions.convention import Argument
+    from convgrad.check.probe import Abilities
     from convgrad.check.sandbox import Sandbox
 
 
@@ -103,6 +112,33 @@ def with_larger_half(c: Convention, sandbox: Sandbox) -> Convention:
         return c
     sizes = as_padded(base, "same, more in front")
     return front if _forward_is_right(front, sizes, sandbox) else c
+
+
+def with_own_padding(c: Convention, sandbox: Sandbox) -> Convention:
+    """Padding that grows with the kernel, where at one size of it none or a fixed one is alike."""
+    a = c.abilities
+    if a.padding or a.same or a.own_padding or a.transposed or not _takes_kernels(c):
+        return c
+    for own in ("", *OWN_PADDINGS):
+        fixed = {} if own == "" else {"padding_fixed": 0, "kernel": None}
+        trial = replace(c, abilities=replace(a, own_padding=own, **fixed))
+        if all(_forward_is_right(trial, s, sandbox) for s in _with_other_kernels(trial.abilities)):
+            return trial
+    return c
+
+
+def _takes_kernels(c: Convention) -> bool:
+    """Whether the size of the kernel is an argument, or that of an array which is one."""
+    roles = roles_in(c.constructor) | roles_in(c.forward or ())
+    return bool({"kernel", "kernel width", "weights", "shape of the weights"} & set(roles))
+
+
+def _with_other_kernels(a: Abilities) -> list[Sizes]:
+    """Layers with an even and an odd kernel that no trial has seen."""
+    base = base_sizes(a)
+    size = base.size if a.flat else (9,) * a.rank
+    every = [(1, taps) if a.flat else (taps,) * a.rank for taps in (4, 5)]
+    return [as_padded(replace(base, size=size, kernel=k), a.own_padding) for k in every]
 
 
 def without_ignored(c: Convention, sandbox: Sandbox) -> Convention:

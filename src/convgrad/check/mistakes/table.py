@@ -14,6 +14,7 @@ import numpy as np
 
 from convgrad.check.mistakes import rewritings as r
 from convgrad.check.mistakes.axes import NAMES
+from convgrad.check.mistakes.columns import columns_reread
 from convgrad.check.mistakes.mistake import Evidence, Mistake, agree
 
 if TYPE_CHECKING:
@@ -732,6 +733,7 @@ MISTAKES: tuple[Mistake, ...] = (
             *r.all_orders(r.result_reread, "KCDHW"),
             *r.all_orders(r.weights_reread, "KCDHW"),
             *r.moved_errors(),
+            *columns_reread(),
         ),
         source=r"reshape|transpose|swapaxes",
     ),  # 3 of 79
