@@ -222,6 +222,65 @@ def test_filters_of_one_channel_are_not_taken_for_channels(tmp_path):
     assert report.is_right
 
 
+def test_a_dictionary_that_two_functions_share_is_a_layer():
+    (report,) = check_file(STYLES / "layer_dictionary.py").passes
+    assert report.name == "backward_conv"
+    assert "W: weights" in report.conventions["dictionary"]
+    assert report.conventions["dw"].startswith("attribute.layer['dW']")
+
+
+def test_a_mistake_in_functions_that_share_a_dictionary_has_its_line(tmp_path):
+    text = (STYLES / "layer_dictionary.py").read_text()
+    old = 'layer["dW"] += np.einsum'
+    number = 1 + text[: text.index(old)].count("\n")
+    report = changed(tmp_path, "layer_dictionary.py", old, 'layer["dW"] = np.einsum')
+    (found,) = report.mistakes
+    assert (found.name, found.gradient, found.line) == ("overwritten-not-added", "dw", number)
+
+
+def test_weights_that_climb_where_the_bias_descends_have_the_wrong_sign(tmp_path):
+    report = changed(tmp_path, "short_half.py", "self.w -= rate * dw", "self.w += rate * dw")
+    (found,) = report.mistakes
+    assert (found.name, found.gradient) == ("sign", "dw")
+    assert found.code == "self.w += rate * dw"
+
+
+def test_weights_and_bias_that_both_climb_are_a_convention(tmp_path):
+    """The error may be what is wanted less what is there."""
+    text = (STYLES / "short_half.py").read_text()
+    path = tmp_path / "climbing.py"
+    path.write_text(text.replace("self.w -=", "self.w +=").replace("self.b -=", "self.b +="))
+    (report,) = check_file(path).passes
+    assert report.is_right
+    assert report.conventions["dw"].endswith("added instead of subtracted")
+
+
+def test_an_output_that_is_always_square_takes_its_width_from_its_height(tmp_path):
+    old = "self.x.shape[1] - k + 1"
+    report = changed(tmp_path, "short_half.py", old, "self.x.shape[0] - k + 1")
+    forward = [m for m in report.mistakes if m.gradient == "forward"]
+    assert [(m.name, m.detail) for m in forward] == [("height-for-width", "output's width")]
+
+
+@pytest.mark.parametrize(
+    ("crop", "detail"),
+    [
+        ("k // 2 : -(k // 2)", "half a kernel cut off on both sides"),
+        ("k - 1 - pad : k - 1 - pad + {}", "crop by kernel - 1 - padding"),
+    ],
+)
+def test_a_crop_that_has_nothing_to_do_with_the_padding_is_named(tmp_path, crop, detail):
+    text = (STYLES / "refuses_sizes.py").read_text()
+    text = text.replace("kh, kw = w.shape[2:]", "k = kh = kw = len(w[0, 0])")
+    old = "pad : pad + x.shape[2], pad : pad + x.shape[3]"
+    assert old in text
+    new = ", ".join(crop.format(f"x.shape[{axis}]") for axis in (2, 3))
+    path = tmp_path / "crop.py"
+    path.write_text(text.replace(old, new))
+    (report,) = check_file(path).passes
+    assert [(m.name, m.detail) for m in report.mistakes] == [("padding-hard-coded", detail)]
+
+
 def test_windows_that_are_read_in_another_order_are_mixed_axes(tmp_path):
     """The columns of im2col as (N, C, taps, outputs) where they lie as (C, taps, outputs, N)."""
     path = tmp_path / "columns.py"

@@ -109,7 +109,7 @@ def judge(
         mistakes.append(_found("never-runs", "backward", source, target, failure=failure))
     habits = _habits(judged)
     report = PassReport(
-        target.name,
+        target.shown,
         verdicts,
         _features(judged),
         tuple(_in_layer(m, convention) for m in mistakes),
@@ -564,9 +564,8 @@ def describe(c: Convention) -> dict[str, str]:
     if c.abilities.flipped:
         words["kernel"] = "flipped: a true convolution"
     if c.target.is_class and c.target.constructor is not None:
-        words["constructor"] = signature(
-            replace(c.target.constructor, name=c.target.name), c.constructor
-        )
+        kind = "constructor" if c.target.name == c.target.shown else "dictionary"
+        words[kind] = signature(replace(c.target.constructor, name=c.target.shown), c.constructor)
     if c.forward is not None and c.target.forward is not None:
         words["forward"] = signature(c.target.forward, c.forward)
     for function, arguments in zip(c.target.backward, c.backward, strict=False):
@@ -639,7 +638,7 @@ def _forward_alone(c: Convention, observations: list[Observation]) -> Verdict:
 def _lacking(target: Target, failure: Failure) -> PassReport:
     """Code that needs a package which is not there can be neither right nor wrong."""
     return PassReport(
-        target.name,
+        target.shown,
         dict.fromkeys(PASSES, "not computed"),
         failure=str(failure),
         line=target.backward[0].line,
@@ -657,7 +656,7 @@ def _never_runs(target: Target, source: Source, text: str, failure: Failure | No
     }
     verdicts |= dict.fromkeys(GRADIENTS, "crashes")
     return PassReport(
-        target.name,
+        target.shown,
         verdicts,
         mistakes=(mistake,),
         failure=str(failure or text),

@@ -116,10 +116,15 @@ TYPICAL: dict[str, tuple[Look, ...]] = {
     "kernel-gradient-reversed": (_finds(r"- 1 - |::-1|flip|rot90"),),
     "groups-ignored": (lambda s: s.into_a_part,),
     "bias-ignored": (lambda s: isinstance(s.node, ast.Return),),
+    "sign": (
+        lambda s: _STEPS.match(s.text) is not None and _RATES.search(s.text) is not None,
+        _finds(r"-=|= *-|- *np"),
+    ),
     "zeros-returned": (_finds(r"zeros"),),
     "axes-mixed": (_finds(r"reshape\((?!.*transpose)"),),
 }  # fmt: skip
 _STEPS = re.compile(r"[\w.\[\]'\"]+ ([-+]= |= .*[-+] )")
+_RATES = re.compile(r"rate|eta\b|alpha|\blr|step", re.IGNORECASE)
 OF_PARAMETERS = {
     "dx": re.compile(r"(?!)"),
     "dw": re.compile(r"_?(w\d?|weights?|kernels?|filters?|k)$", re.IGNORECASE),

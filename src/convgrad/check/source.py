@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from convgrad.check.classes import classes_of, is_method, pair_by_use, text_of_class
+from convgrad.check.shared import CLASS as CLASS_OF_DICTIONARY
+from convgrad.check.shared import shared_by, with_classes
 from convgrad.check.tape import BACKWARD as BACKWARD_ON_TAPE
 from convgrad.check.tape import with_pairs
 from convgrad.check.words import in_english, snake_case
@@ -99,6 +101,7 @@ class Function:
         parameters: without `self`.
         line: where it starts.
         keys: for every name in it, the texts by which that name is subscripted.
+        attributes: for every name in it, its attributes that are read.
         unpacked: for every name in it, the names it is unpacked into.
         returns: the names that its last return statement gives back.
         lengths: of a constructor, into how many names the class unpacks a parameter; ARRAY where
@@ -109,6 +112,7 @@ class Function:
     parameters: tuple[Parameter, ...]
     line: int
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    attributes: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     unpacked: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     returns: tuple[str, ...] = ()
     lengths: dict[str, int] = field(default_factory=dict[str, int])
@@ -150,6 +154,11 @@ class Target:
     def has_three_axes(self) -> bool:
         """Whether names or unpacked shapes say that the layer slides along three axes."""
         return _THREE_AXES.search(f"{self.name}\n{self.text}") is not None
+
+    @property
+    def shown(self) -> str:
+        """The name that the file itself has for it."""
+        return self.name.removesuffix(CLASS_OF_DICTIONARY)
 
     @property
     def is_class(self) -> bool:
@@ -200,11 +209,12 @@ def read_source(path: Path) -> Source:
     text = text.lstrip("\ufeff").expandtabs(8) if "\t" in text else text.lstrip("\ufeff")
     python2 = bool(re.search(r"\bxrange\(|\braw_input\(", text))
     try:
-        return _on_tape(Source(path, text, _parse(text), python2, cells))
+        return _in_classes(_on_tape(Source(path, text, _parse(text), python2, cells)))
     except SyntaxError:
         modern = _from_python_2(text)
     try:
-        return _on_tape(Source(path, modern, _parse(modern), python2=True, cells=cells))
+        old = Source(path, modern, _parse(modern), python2=True, cells=cells)
+        return _in_classes(_on_tape(old))
     except SyntaxError as error:
         raise SourceError(
             f"{path} is not Python",
@@ -220,6 +230,31 @@ def _on_tape(source: Source) -> Source:
     for node in tree.body if closures else []:
         if isinstance(node, ast.FunctionDef) and node.name in closures:
             ast.copy_location(node, closures[node.name])
+    return replace(source, text=text, tree=tree)
+
+
+def _in_classes(source: Source) -> Source:
+    """The file with classes for functions that share a dictionary; they stand at the backward."""
+    functions = {n.name: n for n in _functions(source.tree)}
+    found = {
+        name: shared
+        for name, backward in functions.items()
+        if _says_backward(name)
+        and not _is_other_layer(name)
+        and (forward := _forward_of(name, functions)) is not None
+        and (shared := shared_by(functions[forward.name], backward)) is not None
+    }
+    if not found:
+        return source
+    text = with_classes(source.text, found.values())
+    tree = _parse(text)
+    for node in tree.body:
+        name = getattr(node, "name", "").removesuffix(CLASS_OF_DICTIONARY)
+        if isinstance(node, ast.ClassDef) and node.name != name:
+            _, forward, backward = node.body
+            ast.copy_location(forward, found[name].forward)
+            ast.copy_location(backward, found[name].backward)
+            ast.copy_location(node, found[name].backward)
     return replace(source, text=text, tree=tree)
 
 
@@ -295,7 +330,8 @@ def find_targets(
         ]
         named = [t for t in targets if CONVOLUTION.search(t.name)]
         likely = named or [t for t in targets if _is_convolution(classes[t.name], source)]
-        likely += _function_targets(functions, source)
+        alone = {n: f for n, f in functions.items() if n + CLASS_OF_DICTIONARY not in classes}
+        likely += _function_targets(alone, source)
         targets = likely or [t for t in targets if t.forward is not None]
     else:
         targets = [_named_target(name, classes, functions, source.path, forward, backward)]
@@ -359,6 +395,7 @@ def _named_target(
     forward: str | None,
     backward: str | None,
 ) -> Target:
+    name = name + CLASS_OF_DICTIONARY if name + CLASS_OF_DICTIONARY in classes else name
     if name in classes:
         target = _class_target(name, classes, forward, backward, strict=False)
         if target is not None:
@@ -705,7 +742,13 @@ def read_function(node: ast.FunctionDef, *, method: bool = False) -> Function:
         pairs = pairs[1:]
     parameters = tuple(Parameter(a.arg, ast.unparse(d) if d else None) for a, d in pairs)
     return Function(
-        node.name, parameters, node.lineno, _keys(node), _unpacked(node), _returns(node)
+        node.name,
+        parameters,
+        node.lineno,
+        _keys(node),
+        _attributes_read(node),
+        _unpacked(node),
+        _returns(node),
     )
 
 
@@ -741,6 +784,17 @@ def _keys(node: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
             case _:
                 pass
     return {name: tuple(dict.fromkeys(keys)) for name, keys in found.items()}
+
+
+def _attributes_read(node: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for n in ast.walk(node):
+        match n:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute, ctx=ast.Load()):
+                found.setdefault(name, []).append(attribute)
+            case _:
+                pass
+    return {name: tuple(dict.fromkeys(attributes)) for name, attributes in found.items()}
 
 
 def _written_key(expression: ast.expr) -> str | None:

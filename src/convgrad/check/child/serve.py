@@ -84,6 +84,20 @@ class Context:
         raise AttributeError(f"a context has no {name!r}")
 
 
+class Settings(dict[str, Any]):
+    """A dictionary of options whose entries are attributes too."""
+
+    def __getattr__(self, name: str) -> Any:
+        """An entry."""
+        if name in self:
+            return self[name]
+        raise AttributeError(f"no setting {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Write an entry."""
+        self[name] = value
+
+
 class Server:
     """The names of the code under test and the values kept between the steps."""
 
@@ -181,7 +195,7 @@ class Server:
         if wire.is_tuple(value):
             return tuple(self._open(v) for v in value)
         if wire.is_dict(value):
-            return {k: self._open(v) for k, v in value.items()}
+            return Settings({k: self._open(v) for k, v in value.items()})
         return value
 
 

@@ -31,6 +31,8 @@ def argument_choices(function: Function, parameter: str, *, constructor: bool) -
     """Every argument that the parameter's name suggests."""
     found: list[Argument] = []
     keys = function.keys.get(parameter, ())
+    if not keys and OPTIONS.fullmatch(parameter):  # `config.stride`, where others subscript
+        keys = function.attributes.get(parameter, ())
     if keys and not constructor and (OPTIONS.fullmatch(parameter) or len(keys) > 1):
         options = _options(keys)
         if options is not None:

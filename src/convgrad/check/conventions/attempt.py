@@ -71,5 +71,5 @@ EXACT, UP_TO_BIAS, SHAPE, BATCH_AND_FILTERS = 3.0, 2.5, 1.0, 0.7
 
 def say_why(target: Target, failure: Failure | None) -> str:
     """Why no convention was found, in words."""
-    text = f"no way to call {target.name} was found"
+    text = f"no way to call {target.shown} was found"
     return f"{text}; the likeliest attempt ended in {failure}" if failure else text

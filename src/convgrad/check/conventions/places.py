@@ -101,7 +101,7 @@ def find_places(c: Convention, sandbox: Sandbox) -> Outcome:
     if last is None:
         return Outcome(c, -1.0, complete=False, failure=failure)
     found = _without_duplicates(found)
-    found, hidden = _behind_the_optimiser(found, c, *last)
+    found, hidden = _behind_the_optimiser(_of_one_sign(found), c, *last)
     c = replace(c, places={g: place for g, (_, place) in found.items()}, only_steps=hidden)
     total = sum(score for score, _ in found.values())
     complete = bool(found) and all(score >= RIGHT for score, _ in found.values())
@@ -111,6 +111,21 @@ def find_places(c: Convention, sandbox: Sandbox) -> Outcome:
 
 
 RIGHT = 10.0
+
+
+def _of_one_sign(found: dict[Pass, tuple[float, Place]]) -> dict[Pass, tuple[float, Place]]:
+    """Weights and bias step to the same side: where one descends and one climbs, that is wrong."""
+    steps = [found[g] for g in ("dw", "db") if g in found and found[g][1].kind == "change"]
+    if {score >= RIGHT and place.factor > 0 for score, place in steps} != {True, False}:
+        return found
+    if any(score < RIGHT for score, _ in steps):
+        return found
+    return {
+        gradient: (RIGHT / 2, replace(place, factor=-place.factor))
+        if place.kind == "change" and place.factor < 0
+        else (score, place)
+        for gradient, (score, place) in found.items()
+    }
 
 
 def _behind_the_optimiser(

@@ -41,6 +41,11 @@ def explain(evidence: Evidence) -> Explanation | None:
             not re.search(m.looks_like, evidence.text, re.DOTALL) if m.looks_like else False
         )
     )
+    if not any(not c.is_right and not c.crashed for c in evidence.cases):
+        for mistake in known:
+            for word, rewrite in mistake.variants:
+                if explains(_applied(rewrite, evidence), evidence, raises=True):
+                    return Explanation((mistake,), (word,))
     for mistake in known:
         for word, rewrite in mistake.variants:
             if explains(_applied(rewrite, evidence), evidence):

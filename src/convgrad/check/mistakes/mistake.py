@@ -95,8 +95,14 @@ def agree(actual: Array, expected: Array, bound: float) -> bool:
     return bool(np.all(difference <= bound))
 
 
-def explains(rewrite: Callable[[Nest], Nest | None], evidence: Evidence) -> bool:
-    """Whether a rewriting reproduces the results on all probes, and differs from right on one."""
+def explains(
+    rewrite: Callable[[Nest], Nest | None], evidence: Evidence, *, raises: bool = False
+) -> bool:
+    """Whether a rewriting reproduces the results on all probes, and differs from right on one.
+
+    Where there is nothing but crashes a result of a wrong shape may stand for one, unless the
+    rewriting itself has to raise.
+    """
     differs = False
     wrong = [c for c in evidence.cases if not c.is_right and not c.crashed]
     wrong.sort(key=lambda c: c.probe.x.size)  # the smallest refutes soonest
@@ -108,7 +114,7 @@ def explains(rewrite: Callable[[Nest], Nest | None], evidence: Evidence) -> bool
             return False
         predicted = nest.evaluate()
         if isinstance(case.actual, Failure):
-            if predicted is not None and predicted.shape == case.expected.shape:
+            if predicted is not None and (raises or predicted.shape == case.expected.shape):
                 return False
             differs = True
         elif predicted is None or not agree(case.actual, predicted, case.bound):

@@ -62,6 +62,11 @@ def on_each(
     return tuple((before + word, on(ends, change)) for word, ends in AXES)
 
 
+def every(change: Callable[[Nest, int], Nest]) -> tuple[Rewrite, ...]:
+    """The change on every axis, on one alone, on two of three, for variants of one name."""
+    return tuple(on(ends, change) for _, ends in AXES)
+
+
 def axis_for_axis(
     change: Callable[[Nest, int, int], Nest], word: str
 ) -> tuple[tuple[str, Rewrite], ...]:
@@ -144,6 +149,21 @@ def crop_of(number: int) -> Callable[[Nest, int], Nest]:
         return nest.cut(axis, slice(number, -number))
 
     return change
+
+
+def crop_half(less: int) -> Callable[[Nest, int], Nest]:
+    """Half a kernel is cut off on both sides, whatever the padding is."""
+
+    def change(nest: Nest, axis: int) -> Nest:
+        half = (nest.sizes.extent[axis] - less) // 2
+        return nest.cut(axis, slice(half, -half))
+
+    return change
+
+
+def mirrored(nest: Nest, axis: int) -> int:
+    """What a gathered dx needs around the error, in the place of the padding."""
+    return nest.sizes.extent[axis] - 1 - before(nest, axis)
 
 
 def shifted(offset: Callable[[Nest, int], int]) -> Callable[[Nest, int], Nest]:

@@ -6,6 +6,7 @@ a name, two sentences, the term of the equation and a rewriting; nothing else re
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convgrad.check.mistakes import rewritings as r
-from convgrad.check.mistakes.axes import NAMES
+from convgrad.check.mistakes.axes import NAMES, taken
 from convgrad.check.mistakes.columns import columns_reread
-from convgrad.check.mistakes.mistake import Evidence, Mistake, agree
+from convgrad.check.mistakes.mistake import Case, Evidence, Mistake, agree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +105,29 @@ def _is_zero(evidence: Evidence) -> bool:
     """Only zeros; an array without entries is a wrong shape and no array of zeros."""
     arrays = [np.asarray(c.actual) for c in evidence.cases if not c.crashed]
     return len(arrays) == len(evidence.cases) and not any(a.any() or not a.size for a in arrays)
+
+
+def _output_of_other_axis(evidence: Evidence) -> str:
+    """An output with as many positions along one axis as along another; those it has are right."""
+    wrong = [c for c in evidence.cases if not c.is_right and not c.crashed]
+    if evidence.which != "forward" or not wrong:
+        return ""
+    for end, other in itertools.permutations(wrong[0].probe.sizes.space.lower(), 2):
+        if all(_is_output_of(case, end, other) for case in wrong):
+            return taken("output's {}", end, other)
+    return ""
+
+
+def _is_output_of(case: Case, end: str, other: str) -> bool:
+    s, actual = case.probe.sizes, np.asarray(case.actual)
+    axis = 2 + s.space.lower().index(end)
+    lengths = list(case.expected.shape)
+    lengths[axis] = s.output[s.space.lower().index(other)]
+    if actual.shape != tuple(lengths):
+        return False
+    common = range(min(lengths[axis], s.output[axis - 2]))
+    right, found = (np.take(a, common, axis) for a in (case.expected, actual))
+    return bool(np.all(np.abs(found - right) <= case.bound))
 
 
 def _constant_factor(evidence: Evidence) -> str:
@@ -279,6 +303,7 @@ MISTAKES: tuple[Mistake, ...] = (
             *r.axis_for_axis(_leaves_other_axis, "raises in the {} loop"),
             *r.axis_for_axis(r.slices_of_other_axis, "raises in the {} slices"),
         ),
+        recognise=_output_of_other_axis,
         source=r"range\(|shape",
     ),  # 7 of 79
     Mistake(
@@ -327,7 +352,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "padding-hard-coded",
         ("forward", "dx", "dw"),
-        "The padding is a fixed number instead of the layer's.",
+        "The padding is a fixed or another number instead of the layer's.",
         "Use the layer's padding.",
         "- p",
         (
@@ -335,6 +360,9 @@ MISTAKES: tuple[Mistake, ...] = (
             *(("crop by 2", w) for _, w in r.on_each(r.crop_from(_constant(2)))),
             *(("1 cut off on both sides", w) for _, w in r.on_each(r.crop_of(1))),
             *(("2 cut off on both sides", w) for _, w in r.on_each(r.crop_of(2))),
+            *(("half a kernel cut off on both sides", w) for w in r.every(r.crop_half(0))),
+            *(("(kernel - 1)//2 cut off on both sides", w) for w in r.every(r.crop_half(1))),
+            *(("crop by kernel - 1 - padding", w) for w in r.every(r.crop_from(r.mirrored))),
             *(
                 ("shift by 1", w)
                 for _, w in r.on_each(r.shifted(lambda nest, axis: r.before(nest, axis) - 1))
@@ -586,10 +614,10 @@ MISTAKES: tuple[Mistake, ...] = (
         "sign",
         ALL,
         "The sign is wrong.",
-        "Take the minus away.",
+        "Take the minus away; a step goes against the gradient: w -= rate * dw.",
         "the whole sum",
         (*r.result(_negative),),
-        source=r"-=|=\s*-|-\s*np",
+        source=r"[-+]=|=\s*-|-\s*np",
     ),
     Mistake(
         "mean-over-positions",
