@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from convgrad.check.checker import Options, check_file
 from convgrad.check.conventions.wishes import Wishes
+from convgrad.check.nest import truth
+from convgrad.check.probe import Probe
 from convgrad.check.source import SourceError, find_targets, read_source
 
 STYLES = Path(__file__).parent / "styles"
@@ -78,11 +82,13 @@ def test_a_gradient_without_the_mask_that_others_have_is_wrong(tmp_path):
     report = changed(tmp_path, "relu_of_its_own.py", "self.db = dz", "self.db = da")
     assert {p for p, v in report.verdicts.items() if v == "wrong"} == {"db"}
     assert [m.name for m in report.mistakes] == ["mask-ignored"]
+    assert smallest_is_wrong(report, "db")
 
 
 def test_another_mask_is_not_explained_away(tmp_path):
     report = changed(tmp_path, "relu_of_its_own.py", MASK, "dz = da * (self.z > -9)")
     assert report.verdicts["dx"] == "unexplained"
+    assert smallest_is_wrong(report, "dx")
 
 
 TURNED = "W[:, :, ::-1, ::-1]"
@@ -389,6 +395,22 @@ def test_a_layer_that_ends_in_a_curve_is_judged_with_its_derivative(tmp_path, na
 def test_a_mistake_behind_a_curve_is_named(tmp_path, name):
     report = curved(tmp_path, name, ("window +=", "window[...] ="))
     assert [(m.name, m.gradient) for m in report.mistakes] == [("overwritten-not-added", "dx")]
+    assert smallest_is_wrong(report, "dx")
+
+
+def smallest_is_wrong(report, gradient):
+    """The smallest layer is small, and what should come out is what a layer without a curve has."""
+    example = report.counterexample
+    assert example.gradient == gradient
+    assert example.arrays["x"].size < 30
+    layer = replace(nest_layer(example), dz=example.arrays["dz"] * example.arrays["slope"])
+    np.testing.assert_array_equal(example.expected, truth(gradient, layer))
+    return not np.allclose(example.actual, example.expected)
+
+
+def nest_layer(example):
+    arrays = {name: example.arrays[name] for name in ("x", "w", "b", "dz")}
+    return Probe("smallest", example.sizes, **arrays)
 
 
 def test_a_derivative_that_is_left_to_the_caller_is_a_convention_with_its_condition(tmp_path):
@@ -401,6 +423,7 @@ def test_a_derivative_that_is_left_to_the_caller_is_a_convention_with_its_condit
 def test_a_derivative_that_is_forgotten_on_the_error_of_the_output_is_wrong(tmp_path):
     report = curved(tmp_path, "tanh", (CURVES["tanh"][1], "da"), (" / len(self.x)", ""))
     assert {m.gradient for m in report.mistakes if m.name == "mask-ignored"} == {"dx", "dw", "db"}
+    assert smallest_is_wrong(report, "dx")
 
 
 def test_a_gradient_without_the_derivative_that_others_have_is_wrong(tmp_path):

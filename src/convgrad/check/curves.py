@@ -66,16 +66,15 @@ def without_saturation(probe: Probe, *, bias: bool) -> Probe:
     return replace(calm, dz=probe.dz * (_output(calm, bias=bias) != 0))
 
 
-def behind(
-    observation: Observation, curve: Curve, *, bias: bool, of_output: bool = False
-) -> Observation:
-    """The observation with the error that comes through the activation.
-
-    With `of_output` the derivative is that at the layer's output: f'(f(z)), a mistake.
-    """
-    probe = observation.probe
+def slope_at(probe: Probe, curve: Curve, *, bias: bool, of_output: bool = False) -> Array:
+    """The derivative at every output, f'(z); with `of_output` f'(f(z)), a mistake."""
     z = _output(probe, bias=bias)
-    slope = curve.slope(curve.value(z) if of_output else z)
+    return curve.slope(curve.value(z) if of_output else z)
+
+
+def behind(observation: Observation, slope: Array) -> Observation:
+    """The observation with the error that comes through the activation."""
+    probe = observation.probe
     return replace(observation, probe=replace(probe, dz=probe.dz * slope))
 
 

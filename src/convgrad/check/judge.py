@@ -10,7 +10,7 @@ import numpy as np
 
 from convgrad.check import curves
 from convgrad.check.conventions.attempt import SearchError
-from convgrad.check.conventions.convention import Written, observe, signature
+from convgrad.check.conventions.convention import Written, signature
 from convgrad.check.conventions.layouts import is_untied
 from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.conventions.search import find_convention
@@ -22,11 +22,12 @@ from convgrad.check.mistakes.mistake import Case, Evidence, agree
 from convgrad.check.mistakes.table import BEHAVIOURS, BY_NAME
 from convgrad.check.nest import GRADIENTS, PASSES, magnitude, truth
 from convgrad.check.place import find_line, line_that_changes
-from convgrad.check.probe import OWN_PADDINGS, probes
+from convgrad.check.probe import OWN_PADDINGS, base_sizes, integers, probes
 from convgrad.check.refusal import without_refused
 from convgrad.check.report import BAD, FoundMistake, PassReport, worst
 from convgrad.check.sandbox import Failure
 from convgrad.check.shrink import smallest_counterexample
+from convgrad.check.watch import Watched, watch_curve, watch_mask, watch_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
     from convgrad.check.mistakes.explain import Explanation
     from convgrad.check.nest import Array, Pass
     from convgrad.check.probe import Probe
-    from convgrad.check.report import Counterexample, Verdict
+    from convgrad.check.report import Verdict
     from convgrad.check.sandbox import Sandbox
     from convgrad.check.source import Source, Target
+    from convgrad.check.watch import Watch
 
 OF_OUTPUT = re.compile(
     r"d_?a(ct\w*)?|d_?out(puts?)?|(d_?l_?)?d_?out(put)?|(grad\w*|upstream)_(of_)?out(put)?s?|"
@@ -78,10 +80,11 @@ def judge(
             return _lacking(target, error.failure)
         report = _never_runs(target, source, str(error), error.failure)
         return replace(report, notes=report.notes + wishes.doubt)
-    observations, refused = without_refused(_observe_all(convention, sandbox, wishes), source)
+    every, refused = _observe_all(convention, sandbox, wishes, source)
     slopes: dict[Pass, Mask] = {}
     if convention.abilities.activation:
-        observations, slopes = _through_the_curve(convention, observations)
+        every, slopes = _through_the_curve(convention, every)
+    observations = [w.seen for w in every]
     if not convention.places or not observations:
         failure = _first_failure(convention, sandbox, observations)
         if failure is not None and failure.lacks:
@@ -114,7 +117,7 @@ def judge(
         _features(judged),
         tuple(_in_layer(m, convention) for m in mistakes),
         describe(convention) | habits,
-        None if slopes else _counterexample(convention, verdicts, observations, sandbox),
+        None,
         str(failure) if failure else "",
         line,
         (
@@ -126,9 +129,16 @@ def judge(
         ),
     )
     if slopes:
-        return _with_slopes(report, slopes, source, convention)
+        report = _with_slopes(report, slopes, source, convention)
+        behind = any(w.slope is not None for w in every)
+        if not behind and any(m.name == "mask-ignored" for m in report.mistakes):
+            every = _behind_the_curve(every, convention)  # left out of all, which is a mistake
+            behind = True
+        watch = watch_curve(convention, sandbox, applied=behind)
+        return _with_example(report, convention, every, sandbox, watch)
     if not convention.abilities.relu or any(verdicts[g] in BAD for g in GRADIENTS):
-        return report
+        watch = watch_plain(convention, sandbox)
+        return _with_example(report, convention, every, sandbox, watch)
     masks = masks_of(
         convention,
         sandbox,
@@ -136,7 +146,22 @@ def judge(
         expected_of,
         bound_of,
     )
-    return _with_masks(report, masks, source, convention)
+    report = _with_masks(report, masks, source, convention)
+    watch = watch_mask(convention, sandbox, expected_of)
+    first = watch(integers(base_sizes(convention.abilities)), None) if masks else None
+    return _with_example(report, convention, [first] if first else [], sandbox, watch)
+
+
+def _with_example(
+    report: PassReport, c: Convention, every: list[Watched], sandbox: Sandbox, watch: Watch
+) -> PassReport:
+    """The report with the smallest layer that shows what is wrong first."""
+    wrong: Pass | None = next((p for p in PASSES if report.verdicts[p] in BAD), None)
+    if wrong is None:
+        return report
+    bad = [w for w in every if wrong in w.seen.found and _is_bad(w.seen, wrong, c)]
+    example = smallest_counterexample(c, wrong, bad, sandbox, watch, _is_bad)
+    return replace(report, counterexample=example)
 
 
 def _with_masks(
@@ -174,28 +199,32 @@ def _is_of_output(c: Convention) -> bool:
 
 
 def _through_the_curve(
-    c: Convention, observations: list[Observation]
-) -> tuple[list[Observation], dict[Pass, Mask]]:
-    """The observations with the error that the code works with, and what each gradient shows."""
-    curve = curves.CURVES[c.abilities.activation]
-    behind = [curves.behind(o, curve, bias=_has_bias(c)) for o in observations]
+    c: Convention, every: list[Watched]
+) -> tuple[list[Watched], dict[Pass, Mask]]:
+    """What was watched with the error that the code works with, and what each gradient shows."""
+    behind = _behind_the_curve(every, c)
+    at_output = _behind_the_curve(every, c, of_output=True)
     kinds: dict[Pass, Mask] = {}
     for which in c.places:
-        if not any(_is_bad(o, which, c) for o in behind):
+        if not any(_is_bad(w.seen, which, c) for w in behind):
             kinds[which] = "applied"
-        elif not any(_is_bad(o, which, c) for o in observations):
+        elif not any(_is_bad(w.seen, which, c) for w in every):
             kinds[which] = "left out"
-        elif not any(_is_bad(_at_the_output(o, c), which, c) for o in observations):
+        elif not any(_is_bad(w.seen, which, c) for w in at_output):
             kinds[which] = "of the output"
         else:
             kinds[which] = "neither"
     plain = "left out" in kinds.values() and "applied" not in kinds.values()
-    return (observations if plain else behind), kinds
+    return (every if plain else behind), kinds
 
 
-def _at_the_output(o: Observation, c: Convention) -> Observation:
-    curve = curves.CURVES[c.abilities.activation]
-    return curves.behind(o, curve, bias=_has_bias(c), of_output=True)
+def _behind_the_curve(
+    every: list[Watched], c: Convention, *, of_output: bool = False
+) -> list[Watched]:
+    curve, bias = curves.CURVES[c.abilities.activation], _has_bias(c)
+    slopes = [curves.slope_at(w.given, curve, bias=bias, of_output=of_output) for w in every]
+    pairs = zip(every, slopes, strict=True)
+    return [Watched(w.given, curves.behind(w.seen, slope), slope) for w, slope in pairs]
 
 
 def _with_slopes(
@@ -259,34 +288,25 @@ def _never_succeeds(c: Convention, observations: list[Observation]) -> bool:
     return all(isinstance(o.found.get(g), Failure) for o in observations for g in c.places)
 
 
-def _counterexample(
-    c: Convention,
-    verdicts: dict[Pass, Verdict],
-    observations: list[Observation],
-    sandbox: Sandbox,
-) -> Counterexample | None:
-    wrong: Pass | None = next((p for p in PASSES if verdicts[p] in BAD), None)
-    if wrong is None:
-        return None
-    bad = [o for o in observations if wrong in o.found and _is_bad(o, wrong, c)]
-    return smallest_counterexample(c, wrong, bad, sandbox, _is_bad)
-
-
-def _observe_all(c: Convention, sandbox: Sandbox, wishes: Wishes) -> list[Observation]:
-    found: list[Observation] = []
-    for each in probes(c.abilities, lambda sizes: wishes.fix(sizes, c.abilities)):
-        probe = each
-        if c.abilities.activation:
-            probe = curves.without_saturation(each, bias=_has_bias(c))
+def _observe_all(
+    c: Convention, sandbox: Sandbox, wishes: Wishes, source: Source
+) -> tuple[list[Watched], tuple[str, ...]]:
+    """Every layer that can be expressed and that the code accepts; a remark on the others."""
+    curved = bool(c.abilities.activation)
+    watch = watch_curve(c, sandbox, applied=False) if curved else watch_plain(c, sandbox)
+    found: list[Watched] = []
+    for probe in probes(c.abilities, lambda sizes: wishes.fix(sizes, c.abilities)):
         try:
-            observation = observe(c, probe, sandbox)
+            watched = watch(probe, None)
         except CannotExpressError:
             continue
-        found.append(observation)
-        endless = [f for f in observation.found.values() if isinstance(f, Failure)]
+        if watched is None:
+            continue
+        found.append(watched)
+        endless = [f for f in watched.seen.found.values() if isinstance(f, Failure)]
         if any(f.kind == "Timeout" for f in endless):
             break
-    return found
+    return without_refused(found, source)
 
 
 def expected_of(which: Pass, c: Convention, probe: Probe) -> Array:

@@ -48,7 +48,7 @@ def masks_of(
     bound: Bound,
 ) -> dict[Pass, Mask]:
     """For every gradient, whether it is computed with the mask; empty where nothing came back."""
-    probe = _half_closed(fix(replace(base_sizes(c.abilities), relu=False)), c, expected)
+    probe = half_closed(fix(replace(base_sizes(c.abilities), relu=False)), c, expected)
     if probe is None:
         return {}
     try:
@@ -71,7 +71,7 @@ def masks_of(
     return masks
 
 
-def _half_closed(sizes: Sizes, c: Convention, expected: Expected) -> Probe | None:
+def half_closed(sizes: Sizes, c: Convention, expected: Expected) -> Probe | None:
     """A probe with outputs of both signs; at zero, where the derivative is a choice, no error."""
     for seed in range(20) if sizes.is_legal else ():
         probe = integers(sizes, "closed ReLU", seed=seed)

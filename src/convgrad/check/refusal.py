@@ -12,26 +12,25 @@ if TYPE_CHECKING:
 
     from convgrad.check.conventions.convention import Observation
     from convgrad.check.source import Source
+    from convgrad.check.watch import Watched
 
 REFUSED = "{}: refused by the code itself ({}), not judged"
 
 
-def without_refused(
-    observations: list[Observation], source: Source
-) -> tuple[list[Observation], tuple[str, ...]]:
-    """The observations of layers that the code accepts, and a remark on the others.
+def without_refused(every: list[Watched], source: Source) -> tuple[list[Watched], tuple[str, ...]]:
+    """The layers that the code accepts, and a remark on the others.
 
     Where every layer is refused nothing is left out: then the refusal is the verdict.
     """
-    refused = {id(o): f for o in observations if (f := _refusal(o, source)) is not None}
-    kept = [o for o in observations if id(o) not in refused]
+    refused = {id(w): f for w in every if (f := _refusal(w.seen, source)) is not None}
+    kept = [w for w in every if id(w) not in refused]
     if not kept:
-        return observations, ()
-    accepted = {o.probe.feature for o in kept}
+        return every, ()
+    accepted = {w.given.feature for w in kept}
     by_line: dict[tuple[str, int, str], list[str]] = {}
     words: dict[tuple[str, int, str], str] = {}
-    for o in observations:
-        feature, failure = o.probe.feature, refused.get(id(o))
+    for w in every:
+        feature, failure = w.given.feature, refused.get(id(w))
         if failure is not None and feature not in accepted:
             features = by_line.setdefault(failure.lines[-1], [])
             features += [feature] if feature not in features else []

@@ -107,7 +107,7 @@ class Counterexample:
     Attributes:
         gradient: the pass that is wrong.
         layer: the layer in words.
-        arrays: x, w, b and dz.
+        arrays: x, w, b and dz; of a layer that ends in an activation also its slope, f'(z).
         expected, actual: what is right and what came back; None where nothing did.
         failure: the error, where nothing came back.
         sizes: the layer.

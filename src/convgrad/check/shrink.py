@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
 
-from convgrad.check.conventions.convention import observe
 from convgrad.check.conventions.roles import CannotExpressError
 from convgrad.check.probe import as_padded, integers
 from convgrad.check.report import Counterexample
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from convgrad.check.nest import Pass
     from convgrad.check.probe import Ints, Sizes
     from convgrad.check.sandbox import Sandbox
+    from convgrad.check.watch import Watch, Watched
 
 ATTEMPTS, SHARE = 60, 0.2
 """Layers that are tried, and of the time for one call what the code may take for all of them."""
@@ -27,8 +27,9 @@ ATTEMPTS, SHARE = 60, 0.2
 def smallest_counterexample(
     c: Convention,
     which: Pass,
-    bad: list[Observation],
+    bad: list[Watched],
     sandbox: Sandbox,
+    watch: Watch,
     is_bad: Callable[[Observation, Pass, Convention], bool],
 ) -> Counterexample | None:
     """Make a failing layer smaller while it still fails.
@@ -39,13 +40,13 @@ def smallest_counterexample(
 
     if not bad:
         return None
-    best = min(bad, key=lambda o: o.probe.x.size + o.probe.w.size)
+    best = min(bad, key=lambda o: o.given.x.size + o.given.w.size)
     least, attempts = sandbox.time_left - SHARE * sandbox.limits.seconds, ATTEMPTS
-    tried = {best.probe.sizes}
+    tried = {best.given.sizes}
     smaller = True
     while smaller:
         smaller = False
-        for each in _smaller(best.probe.sizes, c):
+        for each in _smaller(best.given.sizes, c):
             sizes = as_padded(each, c.abilities.own_padding)
             if attempts == 0 or sandbox.time_left < least:
                 break
@@ -54,21 +55,23 @@ def smallest_counterexample(
             tried.add(sizes)
             attempts -= 1
             try:
-                probe = integers(sizes, best.probe.feature)
-                observation = observe(c, probe, sandbox, seconds=SHARE * sandbox.limits.seconds)
+                probe = integers(sizes, best.given.feature)
+                watched = watch(probe, SHARE * sandbox.limits.seconds)
             except CannotExpressError:
                 continue
-            if which in observation.found and is_bad(observation, which, c):
-                best, smaller = observation, True
+            found = watched is not None and which in watched.seen.found
+            if watched is not None and found and is_bad(watched.seen, which, c):
+                best, smaller = watched, True
                 break
-    probe, actual = best.probe, best.found[which]
+    probe, actual = best.given, best.seen.found[which]
     failure = str(actual) if isinstance(actual, Failure) else ""
     arrays = {"x": probe.x, "w": probe.w, "b": probe.b, "dz": probe.dz}
+    arrays |= {} if best.slope is None else {"slope": best.slope}
     return Counterexample(
         which,
         str(probe.sizes),
         arrays,
-        expected_of(which, c, probe),
+        expected_of(which, c, best.seen.probe),
         None if isinstance(actual, Failure) else actual,
         failure,
         probe.sizes,

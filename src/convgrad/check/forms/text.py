@@ -162,6 +162,8 @@ def _write_counterexample(example: Counterexample, console: Console) -> None:
     needed = {"forward": "xwb", "dx": ("w", "dz"), "dw": ("x", "dz"), "db": ("dz",)}
     for name in needed[example.gradient]:
         _write_array(f"{name} =", numbers(example.arrays[name]), console)
+    if "slope" in example.arrays and example.gradient != "forward":
+        _write_array("f'(z) =", numbers(example.arrays["slope"]), console)
     label = "z" if example.gradient == "forward" else example.gradient
     _write_array(f"{label} should be", numbers(example.expected), console)
     if example.actual is None or example.actual.shape != example.expected.shape:
