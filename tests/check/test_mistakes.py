@@ -81,6 +81,7 @@ KINDS = {
     "last window missing": "last-window-missing",
     "a filter missing": "last-filter-missing",
     "bias not added": "bias-ignored",
+    "bias added in a loop": "bias-repeated",
 }
 
 
@@ -159,7 +160,9 @@ def arrays_of(probe):
         x, dz = (a.reshape(len(a), *shape, a.shape[-1]) for a in (x, dz))
         w = w.reshape(*shape, *w.shape[1:])
     b = probe.b.astype(int).reshape(shape) if s.groups > 1 else probe.b.astype(int)
-    return {"x": x, "w": w, "dz": dz, "b": b, "w_new": w}
+    letters = values(s)
+    factors = {name: np.array(letters[name]) for name in "KCTNO"}
+    return {"x": x, "w": w, "dz": dz, "b": b, "w_new": w, **factors}
 
 
 # The rewriting of the loop nest by which code is recognised, and the rewriting of the equation.
@@ -179,6 +182,7 @@ BOTH = [
     }
     and not {"height", "depth"} & set(word.replace(",", "").split())
     and (mistake.name, which) != ("padding-hard-coded", "forward")  # another output size
+    and word != "input as it is"  # other taps
 ]  # fmt: skip
 
 
@@ -336,5 +340,8 @@ def judged(actual):
 
 def test_a_number_before_the_whole_sum_is_named_with_its_size():
     assert judged(lambda dw: 0.01 * dw) == ("constant-factor", "times 0.01")
-    assert judged(lambda dw: 3 * dw) == ("constant-factor", "times 3")
+    assert judged(lambda dw: 7 * dw) == ("constant-factor", "times 7")
+    assert judged(lambda dw: dw.shape[1] * dw) == (
+        "constant-factor", "times the number of channels",
+    )  # fmt: skip
     assert judged(lambda dw: dw / np.abs(dw).sum()) is None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from convgrad.check.checker import Options, check_file
+from convgrad.check.child.names import is_dropped
 from convgrad.check.conventions.wishes import Wishes
 from convgrad.check.nest import truth
 from convgrad.check.probe import Probe
@@ -285,6 +286,67 @@ def test_a_crop_that_has_nothing_to_do_with_the_padding_is_named(tmp_path, crop,
     path.write_text(text.replace(old, new))
     (report,) = check_file(path).passes
     assert [(m.name, m.detail) for m in report.mistakes] == [("padding-hard-coded", detail)]
+
+
+def test_an_output_that_is_left_on_the_layer_is_found():
+    (report,) = check_file(STYLES / "output_on_the_layer.py").passes
+    assert report.verdicts["forward"] == "right"
+    assert report.conventions["output"] == "NCHW, attribute output"
+
+
+def test_names_that_numpy_has_dropped_stand_for_what_they_were():
+    (report,) = check_file(STYLES / "options_by_name.py").passes
+    assert "padding: padding" in report.conventions["constructor"]
+    dropped = [n for n in ("float", "float_", "int", "lib.pad") if is_dropped(n)]
+    notes = [n for n in report.notes if "older NumPy" in n]
+    assert bool(dropped) == bool(notes)
+    assert all(f"np.{n}" in notes[0] for n in dropped)
+
+
+def test_options_that_are_read_off_the_context_are_probed():
+    (report,) = check_file(STYLES / "options_of_the_context.py").passes
+    assert {"groups", "stride", "unequal strides"} <= set(report.features)
+
+
+def test_same_padding_of_odd_kernels_is_probed_with_those_and_said():
+    (report,) = check_file(STYLES / "same_with_odd_kernels.py").passes
+    assert report.features["same padding"]["dx"] == "right"
+    assert any("odd kernels" in note for note in report.notes)
+
+
+def test_same_padding_that_is_never_right_is_wrong(tmp_path):
+    old = "(self.w.shape[0] - 1) // 2, (self.w.shape[1] - 1) // 2"
+    report = changed(tmp_path, "same_with_odd_kernels.py", old, "1, 1")
+    assert report.features["same padding"]["dx"] in {"wrong", "crashes", "unexplained"}
+
+
+def test_nothing_is_judged_where_the_weights_are_not_found(tmp_path):
+    """Bias and weights in one matrix, which no layout describes."""
+    path = tmp_path / "one_matrix.py"
+    path.write_text(ONE_MATRIX)
+    (report,) = check_file(path).passes
+    assert set(report.verdicts.values()) == {"not computed"}
+    assert not report.identified
+    assert any("understood as its weights" in note for note in report.notes)
+
+
+ONE_MATRIX = """
+import numpy as np
+
+class Conv:
+    def __init__(self, channels, filters, kernel):
+        self.kernel = kernel
+        self.W = np.random.randn(filters, channels * kernel**2 + 1)
+
+    def forward(self, x):
+        v = np.lib.stride_tricks.sliding_window_view(x, (self.kernel, self.kernel), (2, 3))
+        v = v.transpose(0, 2, 3, 1, 4, 5).reshape(len(x), *v.shape[2:4], -1)
+        self.v = np.concatenate([v, np.ones((*v.shape[:3], 1))], axis=3)
+        return np.einsum("nijd,kd->nkij", self.v, self.W)
+
+    def backward(self, dz):
+        self.dW = np.einsum("nkij,nijd->kd", dz, self.v)
+"""
 
 
 def test_windows_that_are_read_in_another_order_are_mixed_axes(tmp_path):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convgrad.check import curves
+from convgrad.check.child.names import is_dropped
+from convgrad.check.conventions.arguments import roles_in
 from convgrad.check.conventions.attempt import SearchError
 from convgrad.check.conventions.convention import Written, signature
 from convgrad.check.conventions.layouts import is_untied
@@ -80,6 +82,8 @@ def judge(
             return _lacking(target, error.failure)
         report = _never_runs(target, source, str(error), error.failure)
         return replace(report, notes=report.notes + wishes.doubt)
+    if _weights_are_unknown(convention):
+        return _without_weights(convention)
     every, refused = _observe_all(convention, sandbox, wishes, source)
     slopes: dict[Pass, Mask] = {}
     if convention.abilities.activation:
@@ -567,6 +571,8 @@ def _uneven(habits: dict[str, str], verdicts: dict[Pass, Verdict]) -> tuple[str,
 def describe(c: Convention) -> dict[str, str]:
     """The convention in words."""
     words = {"input": c.data, "output": c.out, "weights": c.weights}
+    if c.target.is_class and c.target.forward is not None and not c.target.forward.returns:
+        words["output"] += "".join(f", attribute {name}" for _, name in c.output[:1])
     if c.abilities.axes == 3:
         words["axes"] = "depth, height and width"
     if c.abilities.transposed or c.abilities.depthwise:
@@ -604,7 +610,15 @@ def _notes(c: Convention, source: Source) -> list[str]:
     notes: list[str] = []
     if source.python2:
         notes.append("written for Python 2: / between integers was read as //")
+    dropped = dict.fromkeys(
+        filter(is_dropped, re.findall(r"\b(?:np|numpy)\.((?:lib\.)?\w+)", source.text))
+    )
+    if dropped:
+        names = ", ".join(f"np.{name}" for name in dropped)
+        notes.append(f"written for an older NumPy: {names} stood for what newer ones dropped")
     a = c.abilities
+    if a.odd_same:
+        notes.append('"same" padding works with odd kernels and stride 1: no others were probed')
     if a.square_kernel and not a.flat:
         square = "square" if a.axes < 3 else "cubic"
         notes.append(f"only {square} kernels can be set or are understood: no others were probed")
@@ -665,6 +679,24 @@ def _lacking(target: Target, failure: Failure) -> PassReport:
         notes=(
             f"{failure.lacks} is not installed here, and the code needs it: nothing was judged",
         ),
+        identified=False,
+    )
+
+
+def _weights_are_unknown(c: Convention) -> bool:
+    """Whether the code works with weights of its own that could neither be given nor found."""
+    given = roles_in(c.constructor) | roles_in(c.forward or ())
+    inside = c.target.is_class and c.forward is not None and c.weights_path is None
+    return inside and "weights" not in given
+
+
+def _without_weights(c: Convention) -> PassReport:
+    return PassReport(
+        c.target.shown,
+        dict.fromkeys(PASSES, "not computed"),
+        conventions=describe(c),
+        line=c.target.backward[0].line,
+        notes=("no array of the object was understood as its weights: nothing was judged",),
         identified=False,
     )
 

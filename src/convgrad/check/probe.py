@@ -231,6 +231,7 @@ class Abilities:
     sides: bool = False
     same: bool = False
     larger_in_front: bool = False
+    odd_same: bool = False
     dilation: bool = False
     dilations: bool = False
     groups: bool = False
@@ -368,6 +369,14 @@ def as_padded(sizes: Sizes, own: OwnPadding) -> Sizes:
     return sizes
 
 
+def with_odd_kernel(sizes: Sizes, abilities: Abilities) -> Sizes:
+    """The layer with kernels that have a middle."""
+    if abilities.kernel is not None:
+        return sizes
+    odd = (3,) * sizes.rank if abilities.square_kernel else (3, 5, 3)[-sizes.rank :]
+    return replace(sizes, kernel=(1, 3) if abilities.flat else odd)
+
+
 def as_depthwise(sizes: Sizes) -> Sizes:
     """The layer with one filter for every channel."""
     return replace(sizes, filters=sizes.channels, groups=sizes.channels)
@@ -478,7 +487,9 @@ def _window_layers(abilities: Abilities) -> Iterator[tuple[str, Sizes]]:
     if abilities.sides:
         sides = ((1, 0), (0, 2), (1, 0))[-base.rank :]
         yield "padding per side", replace(base, pads=((0, 0), (1, 0)) if abilities.flat else sides)
-    if abilities.same or abilities.own_padding.startswith("same"):
+    if abilities.odd_same:
+        yield "same padding", as_padded(with_odd_kernel(base, abilities), "same")
+    elif abilities.same or abilities.own_padding.startswith("same"):
         own: OwnPadding = "same, more in front" if abilities.larger_in_front else "same"
         yield "same padding", as_padded(base, own)
         if abilities.stride:

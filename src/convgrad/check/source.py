@@ -741,6 +741,8 @@ def read_function(node: ast.FunctionDef, *, method: bool = False) -> Function:
     if method and not is_static:
         pairs = pairs[1:]
     parameters = tuple(Parameter(a.arg, ast.unparse(d) if d else None) for a, d in pairs)
+    if arguments.kwarg is not None:
+        parameters += tuple(_taken_from(arguments.kwarg.arg, node))
     return Function(
         node.name,
         parameters,
@@ -750,6 +752,34 @@ def read_function(node: ast.FunctionDef, *, method: bool = False) -> Function:
         _unpacked(node),
         _returns(node),
     )
+
+
+def _taken_from(options: str, node: ast.FunctionDef) -> Iterator[Parameter]:
+    """What a function takes out of its `**options` by name."""
+    found: dict[str, str | None] = {}
+    for n in ast.walk(node):
+        match n:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=name), attr="get" | "pop"),
+                args=[ast.Constant(value=str(key)), default],
+            ) if name == options:
+                found.setdefault(key, ast.unparse(default))
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=name), attr="get"),
+                args=[ast.Constant(value=str(key))],
+            ) if name == options:
+                found.setdefault(key, "None")
+            case (
+                ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key)))
+                | ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=name), attr="pop"),
+                    args=[ast.Constant(value=str(key))],
+                )
+            ) if name == options:
+                found.setdefault(key, None)
+            case _:
+                pass
+    return (Parameter(key, default) for key, default in found.items())
 
 
 def _read_with_calls(name: str, functions: dict[str, ast.FunctionDef]) -> Function:

@@ -17,6 +17,8 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
+from .names import give_dropped
+
 _PLAIN_CALLS = frozenset(
     {
         "array", "asarray", "zeros", "ones", "eye", "arange", "sqrt", "default_rng", "RandomState",
@@ -295,6 +297,7 @@ def load(
         python2: integers divide as in Python 2, and `xrange` and `unicode` exist.
     """
     Missing.loading = True
+    give_dropped()
     own = {"checked"}
     sys.meta_path.append(_Neighbours(folder, own, run=run))
     module = types.ModuleType("checked")

@@ -135,9 +135,12 @@ class Server:
         function = _follow(owner, path)
         values = [self._open(v) for v in step["values"]]
         options = {k: self._open(v) for k, v in step["options"].items()}
+        self._tell_contexts(step["options"], options)
         result = function(*values, **options)
         if hasattr(result, "__next__"):
             result = list(result)
+        if result is None and step.get("left"):
+            result = _arrays_of(self._kept["object"])
         if "save" in step:
             self._kept[step["save"]] = result
         return None if step.get("quiet") else result
@@ -174,6 +177,17 @@ class Server:
         del step
         self._kept.clear()
 
+    def _tell_contexts(self, written: dict[str, Any], options: dict[str, Any]) -> None:
+        """What is given beside a context is an attribute of it as well: `ctx.stride`."""
+        for name, value in written.items():
+            if not (isinstance(value, wire.Reference) and value.name == "context:"):
+                continue
+            for other, given in options.items():
+                known = getattr(options[name], "__dict__", {})
+                if other != name and other not in known and not wire.is_array(given):
+                    with contextlib.suppress(AttributeError):
+                        setattr(options[name], other, given)
+
     def _context(self) -> Any:
         """What the file has for a context, or ours."""
         for name, value in self._names.items():
@@ -197,6 +211,16 @@ class Server:
         if wire.is_dict(value):
             return Settings({k: self._open(v) for k, v in value.items()})
         return value
+
+
+_RESULT = re.compile(r"_?(\w*out(put)?s?\w*|result\w*|z|y|a|act\w*)", re.IGNORECASE)
+
+
+def _arrays_of(value: Any) -> dict[str, Any]:
+    """The arrays that an object has as attributes, first those whose names say a result."""
+    own: dict[str, Any] = getattr(value, "__dict__", {})
+    names = sorted(own, key=lambda name: _RESULT.fullmatch(name) is None)
+    return {name: own[name] for name in names if wire.is_array(own[name])}
 
 
 def _follow(value: Any, path: Any) -> Any:

@@ -239,6 +239,7 @@ def _steps(
             steps += _feed(c, s, base)
             steps += _keep_arrays(c.forward, s, "f", time)
             call = _call(name, c.forward, s, save="forward", fill=fill, prefix=f"f{time}")
+            call["left"] = c.target.is_class and not c.target.forward.returns
             steps.append((f"forward{time}", call))
         if not backward:
             continue

@@ -28,6 +28,7 @@ from convgrad.check.probe import (
     base_sizes,
     integers,
     padded,
+    with_odd_kernel,
 )
 
 if TYPE_CHECKING:
@@ -111,7 +112,11 @@ def with_larger_half(c: Convention, sandbox: Sandbox) -> Convention:
     if not c.abilities.same or _forward_is_right(c, as_padded(base, "same"), sandbox):
         return c
     sizes = as_padded(base, "same, more in front")
-    return front if _forward_is_right(front, sizes, sandbox) else c
+    if _forward_is_right(front, sizes, sandbox):
+        return front
+    odd = replace(c, abilities=replace(c.abilities, odd_same=True))
+    sizes = as_padded(with_odd_kernel(base, c.abilities), "same")
+    return odd if _forward_is_right(odd, sizes, sandbox) else c
 
 
 def with_own_padding(c: Convention, sandbox: Sandbox) -> Convention:

@@ -272,6 +272,18 @@ def factor(name: str) -> Change:
     return every_term(lambda term: replace(term, factors=(scalar, *term.factors)))
 
 
+def bias_times(*names: str) -> Change:
+    """Factors before the bias alone, which is the first term."""
+
+    def change(equation: Equation) -> Equation:
+        bias, *others = equation.terms
+        scalars = [Access(Tensor(name, ())) for name in names]
+        again = replace(bias, factors=(*scalars, *bias.factors))
+        return replace(equation, terms=(again, *others))
+
+    return change
+
+
 def scaled(number: int) -> Change:
     """The sum times a number."""
     return every_term(lambda term: replace(term, coefficient=term.coefficient * Fraction(number)))
@@ -479,7 +491,19 @@ CHANGES: Mapping[str, Mapping[tuple[str, str], Change]] = {
         ("", "columns"): factor("1/O"),
         ("", "slices"): factor("1/O"),
     },
-    "constant-factor": {("", ""): factor("λ")},
+    "constant-factor": {
+        ("", "times the number of filters"): factor("K"),
+        ("", "times the number of channels"): factor("C"),
+        ("", "times the number of taps"): factor("T"),
+        ("", "times the number of samples"): factor("N"),
+        ("", "times the number of positions"): factor("O"),
+        ("", ""): factor("λ"),
+    },
+    "bias-repeated": {
+        ("", "once for every channel"): bias_times("C"),
+        ("", "once for every tap"): bias_times("T"),
+        ("", "once for every channel and tap"): bias_times("C", "T"),
+    },
     "bias-ignored": {("", ""): lambda equation: replace(equation, terms=equation.terms[1:])},
     "bias-sum": {
         ("", "first sample"): only("n"),

@@ -184,6 +184,17 @@ def before(nest: Nest, axis: int) -> int:
     return nest.sizes.pads[axis][0]
 
 
+def unpadded_input(nest: Nest) -> Nest | None:
+    """Dw as the correlation of the error with the input without its padding: taps are missing."""
+    if nest.which != "dw" or nest.given.sizes.transposed:
+        return None
+    inside = [
+        slice(before, max(taps - after, 0))
+        for (before, after), taps in zip(nest.sizes.pads, nest.sizes.kernel, strict=True)
+    ]
+    return nest.then(lambda dw: dw[(slice(None), slice(None), *inside)])
+
+
 def other_padding(amount: int) -> Callable[[Nest], Nest | None]:
     """The forward pass with a padding of its own."""
 

@@ -62,6 +62,18 @@ def _divided(by: Callable[[Nest], int], word: str) -> tuple[tuple[str, r.Rewrite
     return r.result(lambda nest, a: a / by(nest), word)
 
 
+def _channels(nest: Nest) -> int:
+    return nest.given.sizes.channels // nest.given.sizes.groups
+
+
+def _multiplied(by: Callable[[Nest], int], word: str) -> tuple[tuple[str, r.Rewrite], ...]:
+    return r.result(lambda nest, a: a * by(nest), f"times the number of {word}")
+
+
+def _bias_again(times: Callable[[Nest], int], word: str) -> tuple[tuple[str, r.Rewrite], ...]:
+    return r.result(lambda nest, a: a + (times(nest) - 1) * nest.given.bias, word)
+
+
 def _constant(number: int) -> Callable[[Nest, int], int]:
     return lambda _, __: number
 
@@ -327,6 +339,7 @@ MISTAKES: tuple[Mistake, ...] = (
         (
             *r.on_each(r.shifted(r.before)),
             *r.on_each(r.crop_from(_constant(0))),
+            *r.always(r.unpadded_input, "input as it is"),
             *r.raises_when(lambda nest: any(map(any, nest.sizes.pads)), "raises with padding"),
         ),
         source=r"pad|return",
@@ -640,9 +653,16 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "constant-factor",
         BACK,
-        "Every entry is the right one times the same number.",
+        "Every entry is the right one times a number that does not belong there.",
         "Add each term once, and leave rates and other factors to the update.",
         "the whole sum",
+        (
+            *_multiplied(_filters, "filters"),
+            *_multiplied(_channels, "channels"),
+            *_multiplied(_taps, "taps"),
+            *_multiplied(_samples, "samples"),
+            *_multiplied(_positions, "positions"),
+        ),
         recognise=_constant_factor,
         source=r"\b(0?\.\d+|[2-9])\b ?\*|\* ?(0?\.\d+|[2-9])\b|lr|rate|/",
     ),
@@ -654,6 +674,19 @@ MISTAKES: tuple[Mistake, ...] = (
         "+ b[k]",
         (*r.result(lambda nest, a: a - nest.given.bias),),
         source=r"return",
+    ),
+    Mistake(
+        "bias-repeated",
+        ("forward",),
+        "The bias is added more than once.",
+        "Add the bias of the filter after the sum over channels and taps, once for every position.",
+        "+ b[k]",
+        (
+            *_bias_again(_channels, "once for every channel"),
+            *_bias_again(_taps, "once for every tap"),
+            *_bias_again(lambda n: _channels(n) * _taps(n), "once for every channel and tap"),
+        ),
+        source=r"\+.*\bb|bias",
     ),
     Mistake(
         "bias-sum",
