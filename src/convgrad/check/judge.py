@@ -50,7 +50,7 @@ OF_OUTPUT = re.compile(
     re.IGNORECASE,
 )
 """Names of an error that belongs to what the layer returns, behind its ReLU."""
-OF_BIAS = frozenset({"bias-ignored", "bias-sum"})
+OF_BIAS = frozenset({"bias-ignored", "bias-repeated", "bias-sum"})
 RESETS = re.compile(r"(zero|clear|reset|flush)_?grad|grads?_zero", re.IGNORECASE)
 
 

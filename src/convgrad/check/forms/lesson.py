@@ -60,6 +60,7 @@ MISSED: dict[str, tuple[Rule, ...]] = {
         (SOLVE, LINEAR),
     ),
     "bias-ignored": (GIVEN,),
+    "bias-repeated": (GIVEN,),
 }  # fmt: skip
 
 # What the rule means for whoever writes the loops.

@@ -98,6 +98,11 @@ SLIPS: dict[tuple[str, str], str] = {
         "The chain rule brings a sum, and no later step divides by the number of its terms. If the"
         " loss is a mean, its division is in dz already."
     ),
+    ("bias-repeated", ""): (
+        "b[k] stands before the sum: no c and no t run over it. In a loop over channels or taps it is"
+        " added as often as the loop runs. A bias of zero hides the slip, and so does a check"
+        " of dx and dw, in which b does not occur."
+    ),
     ("bias-sum", ""): (
         "b[k] stands in z[n,k,o] of every sample n and every position o, and in no other filter:"
         " k stays, everything else is summed."
