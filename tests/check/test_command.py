@@ -85,7 +85,7 @@ def test_a_failure_says_that_the_layout_was_set(tmp_path, capsys):
         "def conv_forward(x, w):\n    return x * 0, (x, w)\n\n\n"
         "def conv_backward(dz, cache):\n    raise ValueError\n"
     )
-    assert run(tmp_path / "conv.py", "--layout", "W", "--json") == 1
+    assert run(tmp_path / "conv.py", "--layout", "W", "--json") == 2
     notes = files_of(capsys)[0]["passes"][0]["notes"]
     assert any(note.startswith("tried with --layout W only") for note in notes)
 

@@ -349,6 +349,61 @@ class Conv:
 """
 
 
+def test_objects_that_a_constructor_asks_for_are_stood_in_for():
+    (report,) = check_file(STYLES / "objects_handed_in.py").passes
+    assert "activation: activation (identity object)" in report.conventions["constructor"]
+    assert "initializer: nothing (maker of arrays)" in report.conventions["constructor"]
+
+
+def test_stride_and_padding_that_are_constants_are_said():
+    (report,) = check_file(STYLES / "constants_of_the_module.py").passes
+    assert "the stride is 2 in the code: no other was probed" in report.notes
+    assert "the padding is 1 in the code: no other was probed" in report.notes
+
+
+def test_gradients_that_another_method_sets_back_may_add_up():
+    (report,) = check_file(STYLES / "reset_after_a_batch.py").passes
+    assert report.verdicts["dw"] == "right up to a convention"
+    assert "until it is reset" in report.conventions["sum of dw"]
+    assert "nb_row: kernel height, nb_col: kernel width" in report.conventions["constructor"]
+
+
+def test_code_that_no_call_comes_through_is_not_called_wrong(tmp_path):
+    """It works on an object of another class, of which the checker knows nothing."""
+    path = tmp_path / "linked.py"
+    path.write_text(LINKED)
+    (report,) = check_file(path).passes
+    assert set(report.verdicts.values()) == {"not computed"}
+    assert not report.identified
+    assert any(n.endswith("nothing was judged") for n in report.notes)
+    assert any("can be set: --layout" in n for n in report.notes)
+
+
+def test_code_that_uses_a_name_which_is_not_there_never_runs(tmp_path):
+    path = tmp_path / "undefined.py"
+    path.write_text(LINKED.replace("previous.output.shape", "absent"))
+    (report,) = check_file(path).passes
+    assert report.verdicts["dx"] == "crashes"
+    assert [m.name for m in report.mistakes] == ["never-runs"]
+
+
+LINKED = """
+import numpy as np
+
+class Conv:
+    def __init__(self, previous, filters, kernel):
+        channels, height, width = previous.output.shape
+        self.previous, self.w = previous, np.zeros((filters, channels, kernel, kernel))
+
+    def forward(self):
+        v = np.lib.stride_tricks.sliding_window_view(self.previous.output, self.w.shape[2:], (1, 2))
+        self.v, self.output = v, np.einsum("cijab,kcab->kij", v, self.w)
+
+    def backward(self):
+        self.dw = np.einsum("cijab,kij->kcab", self.v, self.grad)
+"""
+
+
 def test_windows_that_are_read_in_another_order_are_mixed_axes(tmp_path):
     """The columns of im2col as (N, C, taps, outputs) where they lie as (C, taps, outputs, N)."""
     path = tmp_path / "columns.py"

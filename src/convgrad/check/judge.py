@@ -51,7 +51,7 @@ OF_OUTPUT = re.compile(
 )
 """Names of an error that belongs to what the layer returns, behind its ReLU."""
 OF_BIAS = frozenset({"bias-ignored", "bias-repeated", "bias-sum"})
-RESETS = re.compile(r"(zero|clear|reset|flush)_?grad|grads?_zero", re.IGNORECASE)
+RESETS = re.compile(r"(zero|clear|reset|flush)_?grad|grads?_zero|def reset\(", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,8 @@ def judge(
     except SearchError as error:
         if error.failure is not None and error.failure.lacks:
             return _lacking(target, error.failure)
+        if error.failure is None or error.failure.kind in OF_ARGUMENTS:
+            return _not_understood(target, str(error), error.failure, wishes)
         report = _never_runs(target, source, str(error), error.failure)
         return replace(report, notes=report.notes + wishes.doubt)
     if _weights_are_unknown(convention):
@@ -667,6 +669,32 @@ def _forward_alone(c: Convention, observations: list[Observation]) -> Verdict:
     if not ran:
         return "crashes" if cases else "not computed"
     return "right" if all(case.is_right for case in ran) else "wrong"
+
+
+OF_ARGUMENTS = frozenset(
+    {
+        "TypeError", "ValueError", "IndexError", "KeyError", "AttributeError", "AssertionError",
+        "CannotExpress",
+    }
+)  # fmt: skip
+"""Errors that wrong arguments end in as well: where every call ends so, the code may be right."""
+
+
+SAY_MORE = "what is known of the layer can be set: --layout, --weights-layout, --kind, --axes"
+
+
+def _not_understood(
+    target: Target, text: str, failure: Failure | None, wishes: Wishes
+) -> PassReport:
+    """Code that no call came through to the end of: whose fault it is, is not known."""
+    return PassReport(
+        target.shown,
+        dict.fromkeys(PASSES, "not computed"),
+        failure=str(failure or ""),
+        line=target.backward[0].line,
+        notes=(f"{text}: nothing was judged", *(wishes.doubt or (SAY_MORE,))),
+        identified=False,
+    )
 
 
 def _lacking(target: Target, failure: Failure) -> PassReport:

@@ -69,7 +69,7 @@ PREPARE_NAMES = (
     "initialize_parameters", "init_weights", "initialize_weights", "build", "setup", "set_up",
     "prepare", "compile", "set_optimizer", "add_optimizer",
 )  # fmt: skip
-ARRAY = -1
+ARRAY, OBJECT = -1, -2
 CONVOLUTION = re.compile(r"conv", re.IGNORECASE)
 KERNEL_WORDS = re.compile(
     r"kernel|filter|stride|im2col|correlate|convolve|fh|weights?\b", re.IGNORECASE
@@ -105,7 +105,7 @@ class Function:
         unpacked: for every name in it, the names it is unpacked into.
         returns: the names that its last return statement gives back.
         lengths: of a constructor, into how many names the class unpacks a parameter; ARRAY where
-            it is used as one.
+            it is used as one, OBJECT where its methods are called or it is.
     """
 
     name: str
@@ -507,6 +507,12 @@ def _assigned(method: ast.FunctionDef) -> Iterator[tuple[ast.expr, ast.expr]]:
                 pass
 
 
+_OF_DATA = frozenset(dir(str)) | frozenset(dir(list)) | frozenset(dir(dict)) | {
+    "astype", "dot", "flatten", "max", "mean", "min", "ravel", "reshape", "sum", "transpose",
+}  # fmt: skip
+"""Methods of texts, lists and arrays."""
+
+
 def _lengths(
     constructor: ast.FunctionDef | None, methods: dict[str, ast.FunctionDef]
 ) -> dict[str, int]:
@@ -531,6 +537,12 @@ def _lengths(
             ):
                 if (parameter := kept.get(ast.unparse(value))) is not None:
                     found[parameter] = ARRAY
+            case ast.Call(func=ast.Attribute(value=value, attr=method)) if method not in _OF_DATA:
+                if (parameter := kept.get(ast.unparse(value))) is not None:
+                    found.setdefault(parameter, OBJECT)
+            case ast.Call(func=ast.Name() | ast.Attribute() as value):
+                if (parameter := kept.get(ast.unparse(value))) is not None:
+                    found.setdefault(parameter, OBJECT)
             case _:
                 pass
     return found

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from . import load, wire
+from . import load, standins, wire
 
 _ASARRAY, _NDARRAY, _FULL, _COPY = np.asarray, np.ndarray, np.full, np.ndarray.copy
 DEEPEST, MOST = 4, 256
@@ -200,6 +200,8 @@ class Server:
         if isinstance(value, wire.Reference):
             if value.name.startswith("recorder:"):
                 return self._kept.setdefault(value.name, Recorder(float(value.name[9:])))
+            if value.name.startswith("stand-in:"):
+                return standins.STAND_INS[value.name.removeprefix("stand-in:")]()
             if value.name == "context:":
                 return self._kept.setdefault(value.name, self._context())
             name, *path = value.name.split("/")

@@ -122,7 +122,7 @@ def class_attempts(
     choices = constructor_choices(target)
     datas, weights, biases = layouts_to_try(wishes, kind)
     for constructor in combinations_of(choices):
-        roles = roles_in(constructor)
+        roles = roles_in(arguments_of_forward(target) or ()) | roles_in(constructor)
         fixed_weights = roles.get("weights") == "array" and len(weights) > 1
         given = weights if fixed_weights or _has_shape_of_weights(roles) else weights[:1]
         given_bias = biases if roles.get("bias") == "array" else biases[:1]
@@ -261,7 +261,7 @@ def _try_forward(c: Convention, sandbox: Sandbox, kind: Trial) -> Attempt:
         c = replace(c, abilities=replace(c.abilities, square_kernel=True))
     best = Attempt(c, 0)
     runs: dict[Sizes, Run] = {}
-    for abilities in _fixed_variants(c.abilities):
+    for abilities in _fixed_variants(c.abilities, padded=not _is_padded_backward(c.target)):
         trial = replace(c, abilities=abilities)
         square = abilities.square_input or kind.square
         sizes = base_sizes(replace(abilities, square_input=square))
@@ -321,16 +321,24 @@ def _depth(failure: Failure) -> float:
     return 0.0 if failure.kind == "TypeError" and len(failure.lines) < 1 else 0.1
 
 
-def _fixed_variants(abilities: Abilities) -> Iterator[Abilities]:
+def _is_padded_backward(target: Target) -> bool:
+    """Whether the backward functions are given a padding, so that the forward pass ignores one."""
+    if target.is_class:
+        return False
+    names = {p.name for f in target.backward for p in f.parameters}
+    names |= {key for f in target.backward for keys in f.keys.values() for key in keys}
+    return any(ROLE["padding"].suggested(name, constructor=False) for name in names)
+
+
+def _fixed_variants(abilities: Abilities, *, padded: bool) -> Iterator[Abilities]:
     """Without a parameter for it, stride and padding may be written into the code."""
     yield abilities
-    if not abilities.padding and not abilities.same:
+    if padded and not abilities.padding and not abilities.same:
         three = (3,) * abilities.rank
         odd = replace(abilities, kernel=three) if abilities.square_kernel else abilities
-        if abilities.square_kernel or abilities.kernel == three:
-            yield replace(odd, padding_fixed=1)
-            if not abilities.stride:
-                yield replace(odd, padding_fixed=1, stride_fixed=2)
+        yield replace(odd, padding_fixed=1)
+        if not abilities.stride:
+            yield replace(odd, padding_fixed=1, stride_fixed=2)
         if not abilities.transposed:
             known = [own for own in OWN_PADDINGS if own != "causal" or abilities.flat]
             yield from (replace(abilities, own_padding=own) for own in known)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from convgrad.check.child.wire import Reference
 from convgrad.check.conventions.layouts import is_untied
 from convgrad.check.layout import arrange, parts_of
-from convgrad.check.source import ARRAY
+from convgrad.check.source import ARRAY, OBJECT
 from convgrad.check.words import in_english
 
 if TYPE_CHECKING:
@@ -54,13 +54,14 @@ class Way:
 
     @property
     def length(self) -> int:
-        """How many numbers it has on a plane; 0 where it is not a tuple of them, or ARRAY."""
+        """How many numbers it has on a plane; 0 where it is not a tuple of them; ARRAY, OBJECT."""
         return _LENGTHS.get(self.name, self.name.count(",") + 1 if "," in self.name else 0)
 
 
 _LENGTHS = {
     "pair": 2, "pair per side": 2, "shape of the weights": 4, "whole": 4, "with the batch": 4,
     "without the batch": 3, "channels first": 3, "channels last": 3, "array": ARRAY,
+    "identity object": OBJECT, "maker of arrays": OBJECT, "recorder": OBJECT,
 }  # fmt: skip
 
 
@@ -217,7 +218,8 @@ ROLES: tuple[Role, ...] = (
     Role(
         "padding",
         r"p|_?pad(ding)?s?|zero_?pad(ding)?|pad_?(size|width|len)|(?!out)\w+_p(ad(ding)?)?",
-        r"p|_?pad(ding)?s?|zero_?pad(ding)?|pad(ding)?_?(size|width|len|mode|type)",
+        r"p|_?pad(ding)?s?|zero_?pad(ding)?|pad(ding)?_?(size|width|len|mode|type)|"
+        r"border(_?(size|width|mode))?",
         (
             Way("number", lambda s: _equal(_symmetric(s), s.sizes)),
             Way("pair", _symmetric),
@@ -308,13 +310,13 @@ ROLES: tuple[Role, ...] = (
     Role(
         "kernel height",
         r"k_?h|kernel_?(h|height)|f_?h|filter_?(h|height)|hh|kernel_rows|fh",
-        r"k_?h|kernel_?(h|height|rows)|f_?h|filter_?(h|height|rows)|hh|height|rows",
+        r"k_?h|kernel_?(h|height|rows)|f_?h|filter_?(h|height|rows)|hh|height|((nb|n|num)_?)?rows?",
         (Way("number", lambda s: s.sizes.kernel[-2]),),
     ),
     Role(
         "kernel width",
         r"k_?w|kernel_?(w|width)|f_?w|filter_?(w|width)|ww|kernel_cols",
-        r"k_?w|kernel_?(w|width|cols)|f_?w|filter_?(w|width|cols)|ww|width|col(umn)?s",
+        r"k_?w|kernel_?(w|width|cols)|f_?w|filter_?(w|width|cols)|ww|width|((nb|n|num)_?)?col(umn)?s?",
         (Way("number", lambda s: s.sizes.kernel[-1]),),
     ),
     Role(
@@ -400,6 +402,7 @@ ROLES: tuple[Role, ...] = (
             Way("identity", _fixed("identity")),
             Way("word none", _fixed("none")),
             Way("empty", _fixed("")),
+            Way("identity object", _fixed(Reference("stand-in:identity"))),
         ),
     ),
     Role(
@@ -412,7 +415,12 @@ ROLES: tuple[Role, ...] = (
         "nothing",
         r"name|prefix|tag|id|layer_name|verbose|debug|mode|config",
         r"name|prefix|tag|id|layer_name|verbose|debug|init\w*|\w*_?init(iali[sz]er?|ialization)?|seed|rng|reg\w*|decay|weight_decay|l2|momentum|dtype|data_format",
-        (Way("word", _fixed("conv")), Way("none", _fixed(None)), Way("zero", _fixed(0))),
+        (
+            Way("word", _fixed("conv")),
+            Way("none", _fixed(None)),
+            Way("zero", _fixed(0)),
+            Way("maker of arrays", _fixed(Reference("stand-in:maker"))),
+        ),
     ),
     Role(
         "yes",

@@ -99,8 +99,8 @@ SLIPS: dict[tuple[str, str], str] = {
         " loss is a mean, its division is in dz already."
     ),
     ("bias-repeated", ""): (
-        "b[k] stands before the sum: no c and no t run over it. In a loop over channels or taps it is"
-        " added as often as the loop runs. A bias of zero hides the slip, and so does a check"
+        "b[k] stands before the sum: no c and no t run over it. In a loop over channels or taps it"
+        " is added as often as the loop runs. A bias of zero hides the slip, and so does a check"
         " of dx and dw, in which b does not occur."
     ),
     ("bias-sum", ""): (

@@ -86,18 +86,19 @@ def _write_pass(report: PassReport, console: Console) -> None:
             _write_equation(f"right for {which}", derived(report, which), console, style="green")
     if any(v == "unexplained" for v in report.verdicts.values()):
         console.print("\n    No known mistake, and no pair of them, gives these numbers.")
-    if report.failure and not report.is_right:
-        console.print(f"    failure: {report.failure}", style="magenta")
+    failure = "" if report.is_right else report.failure
+    if failure:
+        console.print(f"    failure: {failure}", style="magenta")
     if report.counterexample is not None:
         _write_counterexample(report.counterexample, console)
-    console.print("\n    understood as", style="dim")
+    console.print("\n    understood as" if report.conventions else "", style="dim")
     for name, words in report.conventions.items():
         first, *rest = wrap(words, WIDTH - 20) or [""]
         console.print(f"      {name:<12}{first}", style="dim")
         for line in rest:
             console.print(" " * 20 + line, style="dim")
     for note in report.notes:
-        if report.failure and report.failure in note:
+        if failure and failure in note:
             continue  # it has been said
         _write_words(f"note: {note}", console, "dim")
     console.print()
