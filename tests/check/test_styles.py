@@ -355,6 +355,19 @@ def test_objects_that_a_constructor_asks_for_are_stood_in_for():
     assert "initializer: nothing (maker of arrays)" in report.conventions["constructor"]
 
 
+def test_a_method_that_takes_weights_and_no_bias_has_none(tmp_path):
+    text = (STYLES / "function_object.py").read_text()
+    for old, new in (("x, w, b, s", "x, w, s"), ("x, w, b, p", "x, w, p"), ("x, w, b", "x, w")):
+        text = text.replace(old, new)
+    path = tmp_path / "function_object.py"
+    path.write_text(
+        text.replace(" + b[:, None, None]", "").replace(', "b": dout.sum((0, 2, 3))', "")
+    )
+    (report,) = check_file(path).passes
+    assert report.verdicts["forward"] == report.verdicts["dw"] == "right"
+    assert report.verdicts["db"] == "not computed"
+
+
 def test_stride_and_padding_that_are_constants_are_said():
     (report,) = check_file(STYLES / "constants_of_the_module.py").passes
     assert "the stride is 2 in the code: no other was probed" in report.notes

@@ -238,7 +238,8 @@ def _class_attempt(
             options = list(parameter_paths(described(run.results.get("before0")), c, probe))
             options = [replace(option, lazy=True) for option in options] or [c]
     if fixed_weights:
-        given_bias = roles_in(c.constructor).get("bias") == "array"
+        given = roles_in(forward_arguments) | roles_in(c.constructor)
+        given_bias = given.get("bias") == "array"
         options = [with_paths(c, found, probe, given_bias=given_bias)]
     for option in options:
         yield _try_forward(option, sandbox, trial)

@@ -121,8 +121,8 @@ def with_paths(
     situation = c.situation(probe)
     w = ROLE["weights"].ways[0].write(situation)
     path = next((p for p, a in found.items() if a.shape == w.shape and np.array_equal(a, w)), None)
-    if not given_bias and path is not None:
-        return _with_bias(replace(c, weights_path=path), found, probe, skip=path)
+    if not given_bias:
+        return _with_bias(replace(c, weights_path=path), found, probe, skip=path or ())
     b = ROLE["bias"].ways[0].write(situation) if c.bias else None
     bias = next(
         (
