@@ -14,6 +14,7 @@ from convgrad.kernels.algorithms import ALGORITHMS, candidates, choose
 from convgrad.kernels.emit import INTEGER, Module
 from convgrad.kernels.layers import contractions
 from convgrad.kernels.lines import lines_of
+from convgrad.kernels.piece import imbalance_with_rest
 from convgrad.kernels.plan import WORKERS, Program
 from convgrad.kernels.record import Fields, Record
 from convgrad.kernels.target import TARGETS
@@ -203,3 +204,24 @@ def test_of_the_two_matrices_of_a_1x1_weight_gradient_the_smaller_is_transposed(
 def test_window_and_factor_are_exchanged_for_one_tap_at_every_position_only(made):
     options = {"algorithm": "exchanged", "target": TARGETS["avx512"]}
     assert plan_pass(made, "weight_gradient", batch=2, **options) is None
+
+
+@given(st.integers(1, 64), st.integers(1, 400), st.integers(1, 12), st.integers(1, 8))
+def test_unequal_tasks_take_as_long_as_said_or_one_rest_more(size, total, times, workers):
+    busy = [0] * workers
+    tasks = [size] * (total // size * times) + [total % size] * (times * (total % size > 0))
+    for task in tasks:
+        busy[busy.index(min(busy))] += task
+    said = imbalance_with_rest(size, total, times, workers) * total * times / workers
+    assert said * (1 - 1e-9) <= max(busy) <= said + total % size + 1e-9
+
+
+@pytest.mark.parametrize(("channels", "filters"), [(144, 40), (40, 240), (240, 40)])
+def test_rows_that_do_not_fill_their_blocks_are_cut_so_that_no_worker_waits(channels, filters):
+    """40 rows in blocks of 32 would leave one worker 32 of them and the other 8."""
+    made = layer((28, 28), channels, filters, 1)
+    (plan,) = plan_pass(made, "weight_gradient", batch=8, target=TARGETS["avx512"]).plans
+    rows = min(channels, filters)
+    blocks = next(loop for loop in plan.loops if loop.name == "row block").extent
+    parts = next(loop for loop in plan.loops if loop.name == "part").extent
+    assert rows % plan.kernel.tile.width == 0 or blocks % WORKERS == 1 or parts % WORKERS == 0

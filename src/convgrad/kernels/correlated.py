@@ -289,7 +289,7 @@ def correlated_plan(contraction: Contraction, tile: Tile, target: Target) -> Pla
     offsets[:cells] = outer_sum(np.arange(channels, dtype=np.int64) * stage.strides[1], stage.taps)
     scratch_tiles = -(-stage.elements // 16) * 16
     cycles = _cycles(tile, target, (stage, pieces), (rows, run_length)) * groups
-    parts = cut_parts(c, pieces.number, groups, cycles)
+    parts = cut_parts(c, pieces.number, lambda n: imbalance(groups * n, WORKERS), cycles)
     record: dict[str, int | NDArray[np.int64]] = {
         **stage_values(stage),
         **pieces.values(),

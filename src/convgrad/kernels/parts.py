@@ -13,11 +13,13 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from convgrad.kernels.factor import emit_task
-from convgrad.kernels.piece import WORKERS, imbalance
+from convgrad.kernels.piece import WORKERS
 from convgrad.kernels.plan import Step
 from convgrad.kernels.record import OUTPUT, SHARED, Fields, Record, argument
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from convgrad.kernels.contraction import Contraction
     from convgrad.kernels.emit import Code, Module, Number, Pointer, Value
     from convgrad.kernels.tile import Tile
@@ -71,15 +73,20 @@ class Parts:
         }
 
 
-def cut_parts(contraction: Contraction, pieces: int, tasks: int, cycles: float) -> Parts:
-    """As many parts as make a sum shortest that has so many tasks, pieces and predicted cycles."""
+def cut_parts(
+    contraction: Contraction, pieces: int, idle: Callable[[int], float], cycles: float
+) -> Parts:
+    """As many parts as make a sum shortest that has so many pieces and predicted cycles.
+
+    `idle` says how much longer the tasks of so many parts take than work that could be cut at will.
+    """
     elements = prod(contraction.output.shape)
     sizes = {-(-pieces // number) for number in range(1, min(pieces, 2 * WORKERS) + 1)}
     found = [Parts(-(-pieces // size), size, elements) for size in sizes]
     return min(
         found,
         key=lambda parts: (
-            cycles * _idle(parts, pieces) * imbalance(tasks * parts.number, WORKERS) + parts.cycles,
+            cycles * _idle(parts, pieces) * idle(parts.number) + parts.cycles,
             parts.number,
         ),
     )

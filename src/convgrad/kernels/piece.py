@@ -110,6 +110,21 @@ def imbalance(tasks: int, workers: int) -> float:
     return -(-tasks // workers) * workers / tasks
 
 
+def imbalance_with_rest(size: int, total: int, times: int, workers: int) -> float:
+    """The same for work of a total that is cut to tasks of a size and a rest, several times over.
+
+    The full tasks come first. 40 rows in blocks of 32 for two workers: one has 32, the other 8.
+
+    >>> imbalance_with_rest(32, 40, 1, 2), imbalance_with_rest(32, 40, 2, 2)
+    (1.6, 1.0)
+    """
+    full = total // size
+    if full == 0 or total % size == 0:
+        return imbalance(max(full, 1) * times, workers)
+    longest = max(-(-full * times // workers) * size, total * times / workers)
+    return longest * workers / (total * times)
+
+
 def cut(images: int, axes: tuple[WindowAxis, ...], room: int) -> Pieces:
     """Pieces of at most about so many positions."""
     counts = tuple(axis.positions for axis in axes)

@@ -37,7 +37,7 @@ from convgrad.kernels.piece import (
     cut,
     emit_piece,
     emit_window,
-    imbalance,
+    imbalance_with_rest,
 )
 from convgrad.kernels.plan import Algorithm, Kernel, Loop, Plan, blocks
 from convgrad.kernels.record import FACTOR, FLAG, Fields, Record, argument
@@ -451,8 +451,14 @@ def _cheapest(
                 )
                 if best is not None and cycles >= best.cycles:
                     continue
-                parts = cut_parts(c, pieces.number, tasks, cycles)
-                cycles = cycles * imbalance(tasks * parts.number, WORKERS) + parts.cycles
+                vectors = row_panels * tile.vectors, -(-c.rows[0].extent // tile.lanes)
+                apart = groups * -(-channels // block)
+
+                def idle(number: int, vectors: tuple[int, int] = vectors, n: int = apart) -> float:
+                    return imbalance_with_rest(*vectors, n * number, WORKERS)
+
+                parts = cut_parts(c, pieces.number, idle, cycles)
+                cycles = cycles * idle(parts.number) + parts.cycles
                 if best is None or cycles < best.cycles:
                     best = Cut(stage, pieces, parts, row_panels, present, strip, cycles)
     return best
