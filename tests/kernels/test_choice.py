@@ -225,3 +225,17 @@ def test_rows_that_do_not_fill_their_blocks_are_cut_so_that_no_worker_waits(chan
     blocks = next(loop for loop in plan.loops if loop.name == "row block").extent
     parts = next(loop for loop in plan.loops if loop.name == "part").extent
     assert rows % plan.kernel.tile.width == 0 or blocks % WORKERS == 1 or parts % WORKERS == 0
+
+
+@pytest.mark.parametrize(
+    ("made", "algorithm"),
+    [
+        (layer((28, 28), 256, 256, 3, padding=1, groups=32), "matched"),
+        (layer((56, 56), 128, 128, 3, padding=1, groups=32), "correlated"),
+        (layer((56, 56), 96, 96, 7, padding=3, groups=96), "matched"),
+    ],
+    ids=["small planes", "large planes", "read once"],
+)
+def test_planes_that_do_not_stay_near_are_not_matched_again_and_again(made, algorithm):
+    (plan,) = plan_pass(made, "weight_gradient", batch=8, target=TARGETS["avx512"]).plans
+    assert plan.kernel.algorithm == algorithm
