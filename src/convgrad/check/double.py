@@ -18,11 +18,11 @@ import numpy as np
 
 from convgrad.check.conventions.convention import leaves
 from convgrad.check.conventions.roles import CannotExpressError, Situation, ways_of
+from convgrad.check.definitions import Function, read_function
 from convgrad.check.mistakes.table import BEHAVIOURS
 from convgrad.check.nest import truth
 from convgrad.check.probe import Sizes, integers
 from convgrad.check.report import FoundMistake, PassReport
-from convgrad.check.source import Function, read_function
 
 if TYPE_CHECKING:
     from convgrad.check.nest import Array, Pass

@@ -9,26 +9,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convgrad.check import curves
-from convgrad.check.child.names import is_dropped
-from convgrad.check.conventions.arguments import roles_in
 from convgrad.check.conventions.attempt import SearchError
-from convgrad.check.conventions.convention import Written, signature
+from convgrad.check.conventions.convention import Written
 from convgrad.check.conventions.layouts import is_untied
 from convgrad.check.conventions.roles import RATE, CannotExpressError
 from convgrad.check.conventions.search import find_convention
 from convgrad.check.conventions.wishes import Wishes
-from convgrad.check.mask import APPLIED, CALLER, LEFT_OUT, NEITHER, OPEN, masks_of
+from convgrad.check.mask import APPLIED, CALLER, LEFT_OUT, NEITHER, masks_of
 from convgrad.check.mistakes.equations import exchanged_words
 from convgrad.check.mistakes.explain import explain
 from convgrad.check.mistakes.mistake import Case, Evidence, agree
 from convgrad.check.mistakes.table import BEHAVIOURS, BY_NAME
 from convgrad.check.nest import GRADIENTS, PASSES, magnitude, truth
 from convgrad.check.place import find_line, line_that_changes
-from convgrad.check.probe import OWN_PADDINGS, base_sizes, integers, probes
+from convgrad.check.probe import base_sizes, integers, probes
 from convgrad.check.refusal import without_refused
 from convgrad.check.report import BAD, FoundMistake, PassReport, worst
 from convgrad.check.sandbox import Failure
 from convgrad.check.shrink import smallest_counterexample
+from convgrad.check.understood import describe, remarks
+from convgrad.check.unjudged import (
+    OF_ARGUMENTS,
+    lacking,
+    not_understood,
+    weights_are_unknown,
+    without_weights,
+)
 from convgrad.check.watch import Watched, watch_curve, watch_mask, watch_plain
 
 if TYPE_CHECKING:
@@ -79,13 +85,13 @@ def judge(
         convention = find_convention(target, sandbox, wishes)
     except SearchError as error:
         if error.failure is not None and error.failure.lacks:
-            return _lacking(target, error.failure)
+            return lacking(target, error.failure)
         if error.failure is None or error.failure.kind in OF_ARGUMENTS:
-            return _not_understood(target, str(error), error.failure, wishes)
+            return not_understood(target, str(error), error.failure, wishes)
         report = _never_runs(target, source, str(error), error.failure)
         return replace(report, notes=report.notes + wishes.doubt)
-    if _weights_are_unknown(convention):
-        return _without_weights(convention)
+    if weights_are_unknown(convention):
+        return without_weights(convention)
     every, refused = _observe_all(convention, sandbox, wishes, source)
     slopes: dict[Pass, Mask] = {}
     if convention.abilities.activation:
@@ -94,7 +100,7 @@ def judge(
     if not convention.places or not observations:
         failure = _first_failure(convention, sandbox, observations)
         if failure is not None and failure.lacks:
-            return _lacking(target, failure)
+            return lacking(target, failure)
         report = _never_runs(target, source, str(failure or "no gradient was found"), failure)
         forward: Verdict = _forward_alone(convention, observations)
         verdicts: dict[Pass, Verdict] = {**report.verdicts, "forward": forward}
@@ -127,7 +133,7 @@ def judge(
         str(failure) if failure else "",
         line,
         (
-            *_notes(convention, source),
+            *remarks(convention, source),
             *refused,
             *_fails_again(observations),
             *_uneven(habits, verdicts),
@@ -570,78 +576,6 @@ def _uneven(habits: dict[str, str], verdicts: dict[Pass, Verdict]) -> tuple[str,
     return (f"{one} is divided by the number of samples, {other} is not; divide both or neither",)
 
 
-def describe(c: Convention) -> dict[str, str]:
-    """The convention in words."""
-    words = {"input": c.data, "output": c.out, "weights": c.weights}
-    if c.target.is_class and c.target.forward is not None and not c.target.forward.returns:
-        words["output"] += "".join(f", attribute {name}" for _, name in c.output[:1])
-    if c.abilities.axes == 3:
-        words["axes"] = "depth, height and width"
-    if c.abilities.transposed or c.abilities.depthwise:
-        words["layer"] = "transposed" if c.abilities.transposed else "depthwise"
-    if c.abilities.mode != "constant":
-        words["padding"] = f"copies of the input: {c.abilities.mode}"
-    if c.abilities.own_padding:
-        words["padding"] = OWN_PADDINGS[c.abilities.own_padding]
-    if c.abilities.larger_in_front:
-        words["padding"] = '"same" has its larger half in front'
-    if c.bias:
-        words["bias"] = "a number" if c.bias == "0" else "(" + ", ".join(c.bias) + ")"
-    if c.abilities.relu:
-        words["activation"] = OPEN
-    if c.abilities.flipped:
-        words["kernel"] = "flipped: a true convolution"
-    if c.target.is_class and c.target.constructor is not None:
-        kind = "constructor" if c.target.name == c.target.shown else "dictionary"
-        words[kind] = signature(replace(c.target.constructor, name=c.target.shown), c.constructor)
-    if c.forward is not None and c.target.forward is not None:
-        words["forward"] = signature(c.target.forward, c.forward)
-    for function, arguments in zip(c.target.backward, c.backward, strict=False):
-        words["backward" if len(c.target.backward) == 1 else function.name] = signature(
-            function, arguments
-        )
-    for gradient, place in c.places.items():
-        layout = place.layout or "as it is"
-        words[gradient] = f"{place}, layout {layout}"
-        if place.kind == "change" and place.factor < 0:
-            words[gradient] += ", added instead of subtracted"
-    return words
-
-
-def _notes(c: Convention, source: Source) -> list[str]:
-    notes: list[str] = []
-    if source.python2:
-        notes.append("written for Python 2: / between integers was read as //")
-    dropped = dict.fromkeys(
-        filter(is_dropped, re.findall(r"\b(?:np|numpy)\.((?:lib\.)?\w+)", source.text))
-    )
-    if dropped:
-        names = ", ".join(f"np.{name}" for name in dropped)
-        notes.append(f"written for an older NumPy: {names} stood for what newer ones dropped")
-    a = c.abilities
-    if a.odd_same:
-        notes.append('"same" padding works with odd kernels and stride 1: no others were probed')
-    if a.square_kernel and not a.flat:
-        square = "square" if a.axes < 3 else "cubic"
-        notes.append(f"only {square} kernels can be set or are understood: no others were probed")
-    if not a.stride:
-        fixed = f"the stride is {a.stride_fixed} in the code: no other was probed"
-        plain = "no stride can be set: stride was not probed"
-        notes.append(fixed if a.stride_fixed > 1 else plain)
-    if not (a.padding or a.same or a.own_padding):
-        fixed = f"the padding is {a.padding_fixed} in the code: no other was probed"
-        notes.append(fixed if a.padding_fixed else "no padding can be set: padding was not probed")
-    notes += [
-        f"{gradient} shows only in the optimiser's step, which is no more than its sign: "
-        + ("the sign is wrong" if gradient in c.places else "it is not judged")
-        for gradient in c.only_steps
-    ]
-    notes += [f"{name} can be set, but the forward pass ignores it" for name in c.ignored]
-    if c.forward is None:
-        notes.append("no forward pass was found: gradients are judged alone")
-    return notes
-
-
 def _first_failure(
     c: Convention, sandbox: Sandbox, observations: list[Observation]
 ) -> Failure | None:
@@ -669,64 +603,6 @@ def _forward_alone(c: Convention, observations: list[Observation]) -> Verdict:
     if not ran:
         return "crashes" if cases else "not computed"
     return "right" if all(case.is_right for case in ran) else "wrong"
-
-
-OF_ARGUMENTS = frozenset(
-    {
-        "TypeError", "ValueError", "IndexError", "KeyError", "AttributeError", "AssertionError",
-        "CannotExpress",
-    }
-)  # fmt: skip
-"""Errors that wrong arguments end in as well: where every call ends so, the code may be right."""
-
-
-SAY_MORE = "what is known of the layer can be set: --layout, --weights-layout, --kind, --axes"
-
-
-def _not_understood(
-    target: Target, text: str, failure: Failure | None, wishes: Wishes
-) -> PassReport:
-    """Code that no call came through to the end of: whose fault it is, is not known."""
-    return PassReport(
-        target.shown,
-        dict.fromkeys(PASSES, "not computed"),
-        failure=str(failure or ""),
-        line=target.backward[0].line,
-        notes=(f"{text}: nothing was judged", *(wishes.doubt or (SAY_MORE,))),
-        identified=False,
-    )
-
-
-def _lacking(target: Target, failure: Failure) -> PassReport:
-    """Code that needs a package which is not there can be neither right nor wrong."""
-    return PassReport(
-        target.shown,
-        dict.fromkeys(PASSES, "not computed"),
-        failure=str(failure),
-        line=target.backward[0].line,
-        notes=(
-            f"{failure.lacks} is not installed here, and the code needs it: nothing was judged",
-        ),
-        identified=False,
-    )
-
-
-def _weights_are_unknown(c: Convention) -> bool:
-    """Whether the code works with weights of its own that could neither be given nor found."""
-    given = roles_in(c.constructor) | roles_in(c.forward or ())
-    inside = c.target.is_class and c.forward is not None and c.weights_path is None
-    return inside and "weights" not in given
-
-
-def _without_weights(c: Convention) -> PassReport:
-    return PassReport(
-        c.target.shown,
-        dict.fromkeys(PASSES, "not computed"),
-        conventions=describe(c),
-        line=c.target.backward[0].line,
-        notes=("no array of the object was understood as its weights: nothing was judged",),
-        identified=False,
-    )
 
 
 def _never_runs(target: Target, source: Source, text: str, failure: Failure | None) -> PassReport:

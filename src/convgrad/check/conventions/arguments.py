@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convgrad.check.conventions.convention import Argument
+    from convgrad.check.definitions import Function
     from convgrad.check.probe import Abilities
-    from convgrad.check.source import Function, Target
+    from convgrad.check.source import Target
 
 
 def argument_choices(function: Function, parameter: str, *, constructor: bool) -> list[Argument]:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convgrad.check.conventions.convention import Argument, Place
+    from convgrad.check.definitions import Function
     from convgrad.check.nest import Pass
     from convgrad.check.sandbox import Failure, Sandbox
-    from convgrad.check.source import Function
 
 
 def find_backward(c: Convention, sandbox: Sandbox, budget: Budget) -> Convention:

@@ -16,10 +16,11 @@ from convgrad.check.probe import Abilities
 from convgrad.check.sandbox import Failure
 
 if TYPE_CHECKING:
+    from convgrad.check.definitions import Function
     from convgrad.check.nest import Array, Pass
     from convgrad.check.probe import Probe
     from convgrad.check.sandbox import Answer, Sandbox
-    from convgrad.check.source import Function, Target
+    from convgrad.check.source import Target
 
 Path: TypeAlias = tuple[tuple[str, Any], ...]
 

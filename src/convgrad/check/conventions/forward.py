@@ -60,9 +60,10 @@ if TYPE_CHECKING:
 
     from convgrad.check.conventions.convention import Argument, Arguments, Run
     from convgrad.check.conventions.wishes import Wishes
+    from convgrad.check.definitions import Function
     from convgrad.check.nest import Array
     from convgrad.check.sandbox import Sandbox
-    from convgrad.check.source import Function, Target
+    from convgrad.check.source import Target
 
 
 def function_attempts(

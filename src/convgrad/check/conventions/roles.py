@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from convgrad.check.child.wire import Reference
 from convgrad.check.conventions.layouts import is_untied
+from convgrad.check.definitions import ARRAY, OBJECT
 from convgrad.check.layout import arrange, parts_of
-from convgrad.check.source import ARRAY, OBJECT
 from convgrad.check.words import in_english
 
 if TYPE_CHECKING:
