@@ -239,3 +239,9 @@ def test_rows_that_do_not_fill_their_blocks_are_cut_so_that_no_worker_waits(chan
 def test_planes_that_do_not_stay_near_are_not_matched_again_and_again(made, algorithm):
     (plan,) = plan_pass(made, "weight_gradient", batch=8, target=TARGETS["avx512"]).plans
     assert plan.kernel.algorithm == algorithm
+
+
+def test_many_channels_of_one_group_are_not_matched():
+    made = layer((32, 32), 16, 16, 3, padding=1)
+    (plan,) = plan_pass(made, "weight_gradient", batch=64, target=TARGETS["avx512"]).plans
+    assert plan.kernel.algorithm == "weighted"

@@ -10,6 +10,8 @@ import ast
 import copy
 from typing import TypeAlias
 
+from convgrad.check.definitions import attributes_of
+
 Classes: TypeAlias = dict[str, ast.ClassDef]
 
 
@@ -78,7 +80,7 @@ def pair_by_use(
         for second in methods.values()
         if first is not second
         and not {first.name, second.name} & {"__init__", "__repr__", "__str__"}
-        and _keeps_argument(first) & (_attributes(second, ast.Load) - _keeps_argument(second))
+        and _keeps_argument(first) & (attributes_of(second, ast.Load) - _keeps_argument(second))
         and len(second.args.args) > 1
         and any(isinstance(n, ast.Return) and n.value is not None for n in ast.walk(first))
     ]
@@ -95,17 +97,6 @@ def _keeps_argument(method: ast.FunctionDef) -> set[str]:
         for target in n.targets
         if isinstance(target, ast.Attribute)
         and arguments & {v.id for v in ast.walk(n.value) if isinstance(v, ast.Name)}
-    }
-
-
-def _attributes(method: ast.FunctionDef, context: type[ast.expr_context]) -> set[str]:
-    return {
-        n.attr
-        for n in ast.walk(method)
-        if isinstance(n, ast.Attribute)
-        and isinstance(n.ctx, context)
-        and isinstance(n.value, ast.Name)
-        and n.value.id == "self"
     }
 
 

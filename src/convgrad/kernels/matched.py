@@ -337,7 +337,7 @@ def _cycles(tile: Tile, target: Target, images: int) -> float:
             adds += block.repeats * len(block.lines) * tile.rows * tile.vectors * taps_of(part)
             loads += block.repeats * tile.vectors * sum(len(here) for here in met.values())
         # A multiply-add takes four cycles, and few sums have to wait for it.
-        # Beside the 0.65 of `weighted`, 0.62 choose as the times on Zen 4 do.
+        # 0.62, beside the 0.65 of `weighted`, chooses between the two as the times on Zen 4 do.
         each = adds * max(0.62, 4.0 / (tile.rows * taps_of(part))) + 1.3 * factors
         each += 0.8 * loads * (1.6 if wide else 1.0) * (1.0 if tile.steps[1] == 1 else 3.0)
         total += images * (each + 10.0) + 10.0 * tile.rows * taps_of(part) + 40.0

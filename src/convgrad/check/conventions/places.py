@@ -116,9 +116,8 @@ RIGHT = 10.0
 def _of_one_sign(found: dict[Pass, tuple[float, Place]]) -> dict[Pass, tuple[float, Place]]:
     """Weights and bias step to the same side: where one descends and one climbs, that is wrong."""
     steps = [found[g] for g in ("dw", "db") if g in found and found[g][1].kind == "change"]
-    if {score >= RIGHT and place.factor > 0 for score, place in steps} != {True, False}:
-        return found
-    if any(score < RIGHT for score, _ in steps):
+    sides = {place.factor > 0 for _, place in steps}
+    if len(sides) < 2 or any(score < RIGHT for score, _ in steps):
         return found
     return {
         gradient: (RIGHT / 2, replace(place, factor=-place.factor))
