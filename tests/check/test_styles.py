@@ -272,20 +272,60 @@ def test_an_output_that_is_always_square_takes_its_width_from_its_height(tmp_pat
 @pytest.mark.parametrize(
     ("crop", "detail"),
     [
-        ("k // 2 : -(k // 2)", "half a kernel cut off on both sides"),
-        ("k - 1 - pad : k - 1 - pad + {}", "crop by kernel - 1 - padding"),
+        ("{k} // 2 : -({k} // 2)", "half a kernel cut off on both sides"),
+        ("({k} - 1) // 2 : -(({k} - 1) // 2)", "(kernel - 1)//2 cut off on both sides"),
+        ("{k} - 1 - pad : {k} - 1 - pad + {size}", "crop by kernel - 1 - padding"),
     ],
 )
 def test_a_crop_that_has_nothing_to_do_with_the_padding_is_named(tmp_path, crop, detail):
     text = (STYLES / "refuses_sizes.py").read_text()
-    text = text.replace("kh, kw = w.shape[2:]", "k = kh = kw = len(w[0, 0])")
     old = "pad : pad + x.shape[2], pad : pad + x.shape[3]"
     assert old in text
-    new = ", ".join(crop.format(f"x.shape[{axis}]") for axis in (2, 3))
+    axes = (("kh", "x.shape[2]"), ("kw", "x.shape[3]"))
+    new = ", ".join(crop.format(k=k, size=size) for k, size in axes)
     path = tmp_path / "crop.py"
     path.write_text(text.replace(old, new))
     (report,) = check_file(path).passes
     assert [(m.name, m.detail) for m in report.mistakes] == [("padding-hard-coded", detail)]
+
+
+@pytest.mark.parametrize(
+    ("keeps_shape", "verdict", "detail"),
+    [(False, "wrong", "input as it is"), (True, "crashes", "raises with padding")],
+)
+def test_a_weight_gradient_of_the_unpadded_input_lacks_the_padding(
+    tmp_path, keeps_shape, verdict, detail
+):
+    """It has too few taps; where it is put into an array of the weights' shape, that raises."""
+    path = tmp_path / "unpadded.py"
+    kept = "(dw.ravel() + found.ravel()).reshape(w.shape)" if keeps_shape else "found"
+    path.write_text(f"{UNPADDED}    dw = {kept}{BACK}")
+    (report,) = check_file(path).passes
+    assert report.features["padding"]["dw"] == verdict
+    (found,) = report.mistakes
+    assert (found.name, found.detail) == ("padding-ignored", detail)
+
+
+UNPADDED = """
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view as windows
+
+def conv_forward(x, w, b, pad):
+    xp = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    z = np.einsum("ncijab,kcab->nkij", windows(xp, w.shape[2:], (2, 3)), w)
+    return z + b[:, None, None], (x, w, pad)
+
+def conv_backward(dz, cache):
+    x, w, pad = cache
+    dw = np.zeros_like(w)
+    found = np.einsum("ncabij,nkij->kcab", windows(x, dz.shape[2:], (2, 3)), dz)
+"""
+BACK = """
+    kh, kw = w.shape[2:]
+    dzp = np.pad(dz, ((0, 0), (0, 0), (kh - 1, kh - 1), (kw - 1, kw - 1)))
+    dxp = np.einsum("nkijab,kcab->ncij", windows(dzp, (kh, kw), (2, 3)), w[:, :, ::-1, ::-1])
+    return dxp[:, :, pad : pad + x.shape[2], pad : pad + x.shape[3]], dw, dz.sum((0, 2, 3))
+"""
 
 
 def test_an_output_that_is_left_on_the_layer_is_found():
