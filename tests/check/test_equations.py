@@ -128,12 +128,24 @@ def test_the_wrong_subscript_is_named(text, correction):
 
 
 @pytest.mark.parametrize(
-    "text", ["dx[i] =", "nonsense", "dx[i] = sum(t) dz[i - t] * w[t] + 3", r"\delta_{i"]
-)
+    "text",
+    ["dx[i] =", "nonsense", "dx[i] = sum(t) dz[i - t] * w[t] + 3", r"\delta_{i",
+     r"dx_i = \sum_{a=j=1} w_j dz_{i-j}", r"dx_i = \sum_{0<mn<3} w_m dz_i"],
+)  # fmt: skip
 def test_texts_that_are_no_equations_say_where(text):
     with pytest.raises(ParseError) as error:
         check_equation(text)
     assert "column" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("chain", "read"),
+    [(r"0 \le j < 4", "j=0..3"), ("0<=j<4", "j=0..3"), ("0<j<=3", "j=1..3"), ("-1<j<4", "j=0..3"),
+     (r"4>j\ge 0", "j if 0 <= j < 4"), (r"4>j\geqslant 0", "j if 0 <= j < 4")],
+)  # fmt: skip
+def test_a_range_may_be_written_as_a_chain_of_comparisons(chain, read):
+    report = check_equation(rf"dx_i = \sum_{{{chain}}} w_j dz_{{i-j}}")
+    assert f"sum({read})" in report.equation
 
 
 def test_factors_that_are_no_backward_pass_are_refused():

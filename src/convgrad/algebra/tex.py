@@ -61,9 +61,12 @@ _COMPARE = {
     "leqslant": "<=",
     "ge": ">=",
     "geq": ">=",
+    "geqslant": ">=",
     "lt": "<",
     "gt": ">",
 }
+_UPWARD = frozenset({"<", "<=", "lt", "le", "leq", "leqslant"})
+_RANGE = r"an index with its range, such as m=0 or 0 \le m < M"
 _PRODUCTS = frozenset({"cdot", "times", "odot", "circ"})
 _OPERATIONS = {"star": "star", "circledast": "star", "ast": "ast", "*": "ast", "otimes": "ast"}
 _CALLS = re.compile(
@@ -582,15 +585,20 @@ class _Translator:
         r"""`m`, `m=0`, `m \in I`, `0 \le m < M`, or `ij` for two indices."""
         sides = _split(part, "=", "in", *_COMPARE, "<", "<=", ">", ">=")
         if len(sides) == 3:
-            (name,) = self._names(sides[1])
+            between = self._names(sides[1])
+            strict = [i.text in {"<", "lt"} for i in part if i.text in _UPWARD]
+            if len(between) != 1 or len(strict) != 2:
+                raise ParseError(self._text, part[0].column, expected=_RANGE)
+            (name,) = between
             low, high = (_bracketed(self._expression(side), name.column) for side in sides[::2])
-            strict = [i.text in {"<", "lt"} for i in part if i.text in {"<", "lt", *_COMPARE}]
             more, less = ([Token("sign", sign, name.column), Token("number", "1", name.column)]
                           for sign in "+-")  # fmt: skip
             low, high = low + more * strict[0], high + less * strict[-1]
             equals, dots = Token("sign", "=", name.column), Token("sign", "..", name.column)
             return [[name, equals, *low, dots, *high]]
         names = self._names(sides[0])
+        if len(sides) > 3 or (len(sides) == 2 and not names):
+            raise ParseError(self._text, part[0].column, expected=_RANGE)
         if len(sides) == 1 or any(lexeme.is_command("in") for lexeme in part):
             return [[name] for name in names]
         out = [names[0], Token("sign", "=", names[0].column), *self._expression(sides[1])]
@@ -1090,7 +1098,7 @@ def _is_condition(part: list[_Lexeme]) -> bool:
     sides = _split(part, "=", *_COMPARE, "<", "<=", ">", ">=")
     if len(sides) == 1:
         return False
-    below = any(i.text in {"<", "<=", "lt", "le", "leq", "leqslant"} for i in part)
+    below = any(i.text in _UPWARD for i in part)
     above = any(i.text in {">", ">=", "gt", "ge", "geq", "geqslant"} for i in part)
     if len(sides) == 3:  # a chain from the least to the greatest
         return above or not _is_name(sides[1])
