@@ -1,7 +1,8 @@
 """Calls seen before: what checking the arrays and describing the layer found out, kept.
 
 Describing a layer takes longer than running a small one. The key of a call is the shapes and types
-of its arrays and its options as they are written, for 1, 1.0 and True are equal but not one option.
+of its arrays and its options as they are written, for 1, 1.0 and True are equal but not one option:
+with their types where all are numbers and words, or else as text, which takes longer.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 LIMIT = 4096
+_FLAT = frozenset({int, bool, str})
 _seen: dict[Hashable, object] = {}
 
 
 def key(name: str, options: tuple[object, ...], *arrays: object) -> Hashable:
     """The key of a call; None where an array is a list, or of a kind of its own."""
-    parts: list[Hashable] = [name, repr(options)]
+    kinds = tuple(map(type, options))
+    written = (options, kinds) if _FLAT.issuperset(kinds) else repr(options)
+    parts: list[Hashable] = [name, written]
     for array in arrays:
         if type(array) is np.ndarray:
             parts.append(array.shape)

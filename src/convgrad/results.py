@@ -28,7 +28,7 @@ def check_out(name: str, out: Array, shape: tuple[int, ...], dtype: np.dtype[Any
             mend="make one with np.empty",
         )
     check_shape(name, out, shape)
-    if not np.can_cast(dtype, out.dtype, "same_kind"):
+    if out.dtype != dtype and not np.can_cast(dtype, out.dtype, "same_kind"):
         raise ArrayError(
             f"{name} has type {out.dtype}, the result {dtype}",
             expected="a type of the same kind, into which NumPy casts without being asked",

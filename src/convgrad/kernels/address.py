@@ -1,4 +1,4 @@
-"""Where an array's elements lie."""
+"""Where an array's elements lie, and that they lie in C order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_HEAD = object.__basicsize__
+HEAD = object.__basicsize__
+"""Bytes of an object in front of what its type adds."""
+
 _word = c_void_p.from_address
 
 
@@ -28,7 +30,7 @@ def _first_word(array: NDArray[Any]) -> int:
     NumPy's binary interface has the address there: the macro PyArray_DATA reads it in every
     extension that was ever compiled, so its place cannot change.
     """
-    return _word(id(array) + _HEAD).value or 0
+    return _word(id(array) + HEAD).value or 0
 
 
 def _quickest() -> Callable[[NDArray[Any]], int]:
@@ -41,3 +43,11 @@ def _quickest() -> Callable[[NDArray[Any]], int]:
 
 address = _quickest()
 """The address of an array's first element."""
+
+
+def plain(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in C order, copied only where it is not."""
+    flags = array.flags
+    if flags.c_contiguous and flags.aligned:
+        return array
+    return np.array(array, order="C")

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convgrad.kernels.address import address
+from convgrad.kernels import builtin
+from convgrad.kernels.address import address, plain
 from convgrad.kernels.algorithms import ALGORITHMS, JOINT, LEAN
 from convgrad.kernels.arena import WORKSPACE
 from convgrad.kernels.compile import load
 from convgrad.kernels.record import ARGUMENTS
 from convgrad.kernels.summed import FUNCTIONS, SUMMED, summed_text
-from convgrad.kernels.threads import current_pool, several
+from convgrad.kernels.threads import current_pool, runner, several
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from convgrad.kernels.target import Target
     from convgrad.kernels.tile import Tile
 
+    Array = NDArray[np.floating]
     Table = NDArray[np.int64]
+    Run = Callable[[Array, Array, Array | None, Array | None], bool]
 
 SERIAL_CYCLES = 60_000.0
 """Below this a second thread costs more than it brings: about 20 us."""
@@ -89,6 +92,24 @@ class Launch:
         self._pause, self._needs, self._serial = pause, needs, serial
         self._frames: list[_Frame] = []
         self._sized = (1, *self._workspace(1))
+        self.run = self._quickest()
+
+    def _quickest(self) -> Run:
+        """What runs all steps on arrays.
+
+        It takes the output, the window, the factor and the bias, or None where there is no such
+        array, and returns whether no flag was raised.
+        """
+        needs = self._needs
+        if not self._serial or needs.bytes(1) > builtin.MOST or not builtin.is_possible():
+            return self._run
+        call = builtin.call(runner(self._pause), self._steps, needs.shared, needs.scratch)
+
+        def run(output: Array, window: Array, factor: Array | None, bias: Array | None) -> bool:
+            clean = call(output, window, factor, bias)
+            return self._run(output, window, factor, bias) if clean is None else clean
+
+        return run
 
     def _workspace(self, threads: int) -> tuple[int, bool]:
         """Bytes of workspace, and whether one thread has to do: for speed, or to stay in bounds."""
@@ -97,8 +118,9 @@ class Launch:
             return self._needs.bytes(1), True
         return team, False
 
-    def run(self, output: int, window: int, factor: int, bias: int) -> bool:
-        """Run all steps on arrays at these addresses; returns whether no flag was raised."""
+    def _run(self, output: Array, window: Array, factor: Array | None, bias: Array | None) -> bool:
+        # The copies, where one is needed, live as long as this call.
+        given = [None if array is None else plain(array) for array in (window, factor, bias)]
         pool = current_pool(self._pause)
         sized = self._sized  # another thread may change it meanwhile
         if sized[0] != pool.threads:
@@ -114,7 +136,7 @@ class Launch:
         scratch = work + self._needs.shared
         words = frame.words
         _pack(
-            words, 0, output, window, factor, bias,
+            words, 0, address(output), *(0 if array is None else address(array) for array in given),
             work, scratch, self._needs.scratch, frame.flag, pool.threads,
         )  # fmt: skip
         words[ARGUMENTS] = 0
@@ -151,12 +173,12 @@ class Bound:
 
     def run(
         self,
-        output: NDArray[np.floating],
-        window: NDArray[np.floating],
-        factor: NDArray[np.floating],
-        bias: NDArray[np.floating] | None = None,
+        output: Array,
+        window: Array,
+        factor: Array,
+        bias: Array | None = None,
     ) -> bool:
-        """Run on contiguous arrays.
+        """Run on arrays; the output lies in C order.
 
         Returns: False where the factor is not finite beside absent terms, which these kernels do
             not compute; the output is to be computed otherwise then.
@@ -165,12 +187,7 @@ class Bound:
             output[...] = 0
         if self._exchanged:
             window, factor = factor, window
-        return self._launch is None or self._launch.run(
-            address(output),
-            address(window),
-            address(factor),
-            0 if bias is None else address(bias),
-        )
+        return self._launch is None or self._launch.run(output, window, factor, bias)
 
 
 class BoundSums:
@@ -187,6 +204,6 @@ class BoundSums:
         serial = sums.cycles < SERIAL_CYCLES
         self._launch = Launch(steps, None, target.pause, needs, serial=serial)
 
-    def run(self, output: NDArray[np.floating], dz: NDArray[np.floating]) -> None:
-        """Run on contiguous arrays."""
-        self._launch.run(address(output), address(dz), 0, 0)
+    def run(self, output: Array, dz: Array) -> None:
+        """Run on arrays; the output lies in C order."""
+        self._launch.run(output, dz, None, None)

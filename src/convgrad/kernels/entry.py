@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convgrad.kernels import llvm
+from convgrad.kernels.address import plain
 from convgrad.kernels.bound import Bound, BoundSums
 from convgrad.kernels.exact import Exact, exact
 from convgrad.kernels.locks import ForkLock
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _NUMBERS = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}
 _SEEN_LIMIT = 4096
 _seen: dict[Hashable, Prepared | None] = {}
+_met: dict[Hashable, tuple[Convolution, Prepared | None]] = {}
 _lock = ForkLock()
 _forgetting: list[Callable[[], None]] = []
 
@@ -81,18 +83,24 @@ def prepare(
 
     Returns: None where no kernel computes it; see `run`.
     """
+    # A layer is known by its identity before its numbers are compared; kept, it cannot be another.
+    at = (name, id(layer), batch, dtype, algorithm)
+    try:
+        return _met[at][1]
+    except KeyError:
+        pass
     number = _NUMBERS.get(dtype)
     if number is None or not batch:
         return None
     key = (name, layer, batch, number, algorithm)
-    try:
-        return _seen[key]
-    except KeyError:
-        pass
     with _lock.held:
-        if len(_seen) >= _SEEN_LIMIT:
-            _seen.clear()
-        _seen[key] = _make(*key)
+        if key not in _seen:
+            if len(_seen) >= _SEEN_LIMIT:
+                _seen.clear()
+            _seen[key] = _make(*key)
+        if len(_met) >= _SEEN_LIMIT:
+            _met.clear()
+        _met[at] = (layer, _seen[key])
         return _seen[key]
 
 
@@ -135,12 +143,12 @@ class ReadySums:
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], bound: BoundSums) -> None:
         self._shape, self._dtype, self._bound = shape, dtype, bound
+        self._new = RESULTS.maker(shape, dtype)
 
     def __call__(self, dz: Array, out: Array | None = None) -> Array:
         """The result, in `out` if it was given."""
-        dz = plain(dz)
         direct = out is not None and is_direct(out, self._shape, self._dtype, dz)
-        result = out if direct and out is not None else RESULTS.array(self._shape, self._dtype)
+        result = out if direct and out is not None else self._new()
         self._bound.run(result, dz)
         if out is None or direct:
             return result
@@ -159,6 +167,7 @@ class Ready:
         self._exact: list[Exact | None] = []  # made when it is needed, which is seldom
         self._shape = _shape(name, layer, batch)
         self._dtype = np.dtype(number)
+        self._new = RESULTS.maker(self._shape, self._dtype)
         # whether the window, the array that is read along taps, is the second operand
         self._swapped = name == "weight_gradient" and not layer.transposed
         # elements that no phase reaches are cleared, not computed, and have a bias all the same
@@ -169,15 +178,14 @@ class Ready:
         self, first: Array, second: Array, bias: Array | None = None, out: Array | None = None
     ) -> Array | None:
         """The result; None where the factor is not finite beside absent terms."""
-        first, second = plain(first), plain(second)
         direct = out is not None and is_direct(out, self._shape, self._dtype, first, second, bias)
-        result = out if direct and out is not None else RESULTS.array(self._shape, self._dtype)
+        result = out if direct and out is not None else self._new()
         inner = bias if bias is None or (bias.ndim == 1 and self._takes_bias) else None
         window, factor = (second, first) if self._swapped else (first, second)
-        if not self.bound.run(result, window, factor, inner if inner is None else plain(inner)):
+        if not self.bound.run(result, window, factor, inner):
             # A factor that is not finite beside absent terms; the bias is added afterwards.
             program, inner = self._exact_program(), None
-            if program is None or not program.run(result, window, factor):
+            if program is None or not program.run(result, plain(window), plain(factor)):
                 return None
         if bias is not inner and bias is not None:
             result += bias if bias.ndim > 1 else bias.reshape(self._per_filter)
@@ -233,14 +241,6 @@ def is_direct(
     )
 
 
-def plain(array: Array) -> Array:
-    """The array in C order, copied only where it is not."""
-    flags = array.flags
-    if flags.c_contiguous and flags.aligned:
-        return array
-    return np.array(array, order="C")
-
-
 def _shape(name: Pass, layer: Convolution, batch: int) -> tuple[int, ...]:
     if name == "forward":
         return (batch, layer.filters, *layer.output_size)
@@ -253,6 +253,7 @@ def forget() -> None:
     """Forget every program; the next call of each layer plans anew."""
     with _lock.held:
         _seen.clear()
+        _met.clear()
     for also in _forgetting:
         also()
 

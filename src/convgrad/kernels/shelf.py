@@ -7,6 +7,7 @@ and goes back to it: writing 100 MB then takes three times as long.
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from convgrad.kernels.locks import ForkLock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -67,6 +68,11 @@ class Shelf:
         with self._lock.held:
             self._collect()
             return sum(memory.size for memory in self._idle)
+
+    def maker(self, shape: Sequence[int], dtype: np.dtype[Any]) -> Callable[[], NDArray[Any]]:
+        """What makes new arrays of a shape and type."""
+        small = prod(shape) * dtype.itemsize < LEAST
+        return partial(np.empty if small else self.array, shape, dtype)
 
     def array(self, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
         """A new array, its entries not set."""

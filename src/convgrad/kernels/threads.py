@@ -41,6 +41,11 @@ def several(pause: str) -> int:
     return _addresses(pause)["several"]
 
 
+def runner(pause: str) -> int:
+    """The address of the function that runs a program of steps; see `forkjoin.program`."""
+    return _addresses(pause)["run"]
+
+
 @cache
 def _entry_points(pause: str) -> tuple[Callable[..., None], Callable[..., None]]:
     """`work` and `run` of the compiled pool."""
