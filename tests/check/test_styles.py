@@ -836,3 +836,37 @@ def test_a_curve_is_still_known_where_a_stride_may_be_a_pair(tmp_path):
     assert "tanh" in report.conventions["activation"]
     assert report.is_right
     assert "unequal strides" in report.features
+
+
+def test_a_dilation_that_counts_gaps_is_given_them(tmp_path):
+    (report,) = check_file(STYLES / "dilation_from_zero.py").passes
+    assert "dilation: dilation (gaps between taps)" in report.conventions["constructor"]
+    assert report.features["dilation"]["dx"] == "right"
+    pairs = {
+        "dilation=0": "dilation=(0, 0)",
+        "a * (self.dilation + 1), c * (self.dilation + 1)": (
+            "a * (self.dilation[0] + 1), c * (self.dilation[1] + 1)"
+        ),
+        "d, s = self.dilation, self.stride": "(d, e), s = self.dilation, self.stride",
+        "(fc - 1) * (d + 1)": "(fc - 1) * (e + 1)",
+    }
+    text = (STYLES / "dilation_from_zero.py").read_text()
+    for old, new in pairs.items():
+        assert old in text
+        text = text.replace(old, new)
+    path = tmp_path / "pairs.py"
+    path.write_text(text)
+    (report,) = check_file(path).passes
+    assert report.is_right
+    assert "dilation: dilation (pair of gaps)" in report.conventions["constructor"]
+
+
+def test_a_function_object_is_called_so_that_it_keeps_its_inputs(tmp_path):
+    wrong = changed(tmp_path, "function_class.py", "gy.sum((0, 2, 3))", "gy.sum((2, 3))[0]")
+    assert [(m.gradient, m.name) for m in wrong.mistakes] == [("db", "first-sample-only")]
+    path = tmp_path / "alone.py"
+    path.write_text(
+        (STYLES / "function_class.py").read_text().replace("self.inputs = inputs", "pass")
+    )
+    (report,) = check_file(path).passes
+    assert report.verdicts["dx"] == "crashes"

@@ -35,6 +35,8 @@ class Function:
         returns: the names that its last return statement gives back.
         lengths: of a constructor, into how many names the class unpacks a parameter; ARRAY where
             it is used as one, OBJECT where its methods are called or it is.
+        through: of a method, another one that keeps what the backward pass reads and calls this
+            one; it takes the same values, in their order.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Function:
     unpacked: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     returns: tuple[str, ...] = ()
     lengths: dict[str, int] = field(default_factory=dict[str, int])
+    through: str = ""
 
     def returned_name(self, path: tuple[tuple[str, object], ...]) -> str:
         """The name that the code itself gives to an entry of what it returns."""

@@ -28,6 +28,7 @@ from convgrad.check.words import in_english, snake_case
 from convgrad.errors import ConvgradError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 BACKWARD = re.compile(
@@ -408,10 +409,13 @@ def _class_target(
     feed = None
     if forward is not None and not (forward.args.args[1:] or forward.args.kwonlyargs):
         feed = _pick(methods, FEED_NAMES, None)
+    first = read_function(forward, method=True) if forward else None
+    if first is not None and _keeps_for(methods, first.name, several):
+        first = replace(first, through="__call__")
     return Target(
         name,
         built,
-        read_function(forward, method=True) if forward else None,
+        first,
         tuple(read_function(method, method=True) for method in several),
         read_function(update, method=True) if update else None,
         read_function(feed, method=True) if feed else None,
@@ -511,6 +515,20 @@ def _methods(
             found |= _methods(classes[base.id], classes, seen | {node.name})
     own = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
     return found | own
+
+
+def _keeps_for(
+    methods: dict[str, ast.FunctionDef], forward: str, backward: Sequence[ast.FunctionDef]
+) -> bool:
+    """Whether `__call__` calls the forward pass and keeps what the backward pass reads.
+
+    So do classes of functions, in frameworks that record what is called: `self.inputs = inputs`.
+    """
+    call = methods.get("__call__")
+    if call is None or forward not in attributes_of(call, ast.Load):
+        return False
+    kept = attributes_of(call, ast.Store) - attributes_of(methods[forward], ast.Store)
+    return any(kept & attributes_of(method, ast.Load) for method in backward)
 
 
 def _pick(

@@ -42,7 +42,12 @@ def argument_choices(function: Function, parameter: str, *, constructor: bool) -
         return []
     found += [Written(role, way) for role, way in ways_of(parameter, constructor=constructor)]
     defaults = {p.name: p.default or "" for p in function.parameters}
-    if defaults.get(parameter, "").startswith("("):  # `stride=(1, 1)` says how it is written
+    default = defaults.get(parameter, "")
+    gaps = [a for a in found if isinstance(a, Written) and "gaps" in a.way.name]
+    found = [a for a in found if a not in gaps]
+    if default[:2] in {"0", "(0"}:  # of a dilation, that 0 means none
+        found = [*gaps, *found]
+    if default.startswith("("):  # `stride=(1, 1)` says how it is written
         found.sort(key=lambda a: not (isinstance(a, Written) and a.way.name in _PAIRS))
     length = function.lengths.get(parameter)
     if length is not None:  # `kh, kw, c, k = self.kernel` says it too
@@ -50,7 +55,7 @@ def argument_choices(function: Function, parameter: str, *, constructor: bool) -
     return found
 
 
-_PAIRS = frozenset({"pair", "pair per side", "height, width"})
+_PAIRS = frozenset({"pair", "pair per side", "pair of gaps", "height, width"})
 
 
 def _options(keys: tuple[str, ...]) -> Items | None:
@@ -177,7 +182,7 @@ def abilities_of(c: Convention, every: tuple[Arguments, ...]) -> Abilities:
         sides=pads == "pair per side",
         same=named,
         dilation="dilation" in roles,
-        dilations=roles.get("dilation") == "pair",
+        dilations="pair" in roles.get("dilation", ""),
         groups="groups" in roles,
         square_kernel=roles.get("kernel") == "number" and not heights,
         square_input=roles.get("shape of the input") == "side",

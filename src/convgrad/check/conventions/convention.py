@@ -230,7 +230,8 @@ def _steps(
         steps += _feed(c, s, base)
         steps += _keep_arrays(c.forward, s, "f", 0)
         name = _name(base, c.target.forward)
-        steps.append(("warm", _call(name, c.forward, s, save="forward", prefix="f0")))
+        call = _call(name, c.forward, s, save="forward", prefix="f0")
+        steps.append(("warm", _in_order(call, c.target.forward)))
     for time in range(times):
         fill = FILLS[time % 2]
         if c.target.is_class:
@@ -241,7 +242,7 @@ def _steps(
             steps += _keep_arrays(c.forward, s, "f", time)
             call = _call(name, c.forward, s, save="forward", fill=fill, prefix=f"f{time}")
             call["left"] = c.target.is_class and not c.target.forward.returns
-            steps.append((f"forward{time}", call))
+            steps.append((f"forward{time}", _in_order(call, c.target.forward)))
         if not backward:
             continue
         if c.target.is_class:
@@ -284,7 +285,7 @@ def _set_attribute(path: Path, value: object) -> dict[str, Any]:
 def _name(base: list[Any], function: Function) -> list[Any]:
     """A method of the object, a function, or a static method such as Conv.forward."""
     if base:
-        return [*base, ("attribute", function.name)]
+        return [*base, ("attribute", function.through or function.name)]
     first, *rest = function.name.split(".")
     return [first, *(("attribute", part) for part in rest)]
 
@@ -358,6 +359,13 @@ def _call(
         "fill": fill,
         "quiet": quiet,
     }
+
+
+def _in_order(call: dict[str, Any], function: Function) -> dict[str, Any]:
+    """The same call without names, where a method between knows none."""
+    if not function.through:
+        return call
+    return {**call, "values": [*call["options"].values()], "options": {}}
 
 
 def leaves(value: Any, path: Path = ()) -> list[tuple[Path, Array]]:

@@ -59,9 +59,9 @@ class Way:
 
 
 _LENGTHS = {
-    "pair": 2, "pair per side": 2, "shape of the weights": 4, "whole": 4, "with the batch": 4,
-    "without the batch": 3, "channels first": 3, "channels last": 3, "array": ARRAY,
-    "identity object": OBJECT, "maker of arrays": OBJECT, "recorder": OBJECT,
+    "pair": 2, "pair per side": 2, "pair of gaps": 2, "shape of the weights": 4, "whole": 4,
+    "with the batch": 4, "without the batch": 3, "channels first": 3, "channels last": 3,
+    "array": ARRAY, "identity object": OBJECT, "maker of arrays": OBJECT, "recorder": OBJECT,
 }  # fmt: skip
 
 
@@ -262,6 +262,8 @@ ROLES: tuple[Role, ...] = (
         (
             Way("number", lambda s: _equal(s.sizes.dilation, s.sizes)),
             Way("pair", lambda s: s.sizes.dilation),
+            Way("gaps between taps", lambda s: _equal(s.sizes.dilation, s.sizes) - 1),
+            Way("pair of gaps", lambda s: tuple(d - 1 for d in s.sizes.dilation)),
         ),
     ),
     Role(
